@@ -1,0 +1,194 @@
+"""Domain errors: what went wrong, in words for the client, and what kind of answer follows.
+
+Raising does not log; the edge logs once. `api/envelope.py` turns the kind into a status code. `error_key` and
+`extra_fields` are Home Assistant's contract: clients translate the key and fill the fields into their own text.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class SupervisorError(Exception):
+    """Base of everything we raise on purpose. Answered with 400 unless a subclass says otherwise.
+
+    `message` is a template filled from the keyword arguments, which are also the `extra_fields` of the answer when
+    there is an `error_key`.
+    """
+
+    message: ClassVar[str] = "{text}"
+    error_key: ClassVar[str | None] = None
+
+    def __init__(self, text: str | None = None, /, **fields: Any) -> None:
+        self.fields: Mapping[str, Any] = fields
+        super().__init__(text if text is not None else self.message.format(**fields))
+
+    @property
+    def extra_fields(self) -> Mapping[str, Any]:
+        return self.fields if self.error_key else {}
+
+
+class RefusedError(SupervisorError):
+    """The request cannot be done as asked; nothing was changed. 400."""
+
+
+class UnauthorizedError(SupervisorError):
+    """Credentials are missing or malformed. 401."""
+
+
+class ForbiddenError(SupervisorError):
+    """The caller is known and may not do this. 403."""
+
+
+class NotFoundError(SupervisorError):
+    """The thing named in the request does not exist. 404."""
+
+
+class ConflictError(SupervisorError):
+    """It exists already. 409."""
+
+
+class GoneError(SupervisorError):
+    """It existed in older versions. 410."""
+
+
+class UnknownError(SupervisorError):
+    """Something of ours or of a peer is broken; the log has the details. 500."""
+
+
+class NotReadyError(SupervisorError):
+    """Cannot be answered now, can be later. 503."""
+
+
+# --- add-ons -----------------------------------------------------------------------------------------------------
+
+
+class AddonNotFoundError(NotFoundError):
+    message = "App {slug} does not exist"
+    error_key = "app_not_found_error"
+
+
+class AddonNotInstalledError(RefusedError):
+    """Known to the store, not installed. Upstream's text carries no name and no key on the `/addons` paths."""
+
+    message = "App is not installed"
+
+
+class StoreAddonNotFoundError(NotFoundError):
+    message = "App {app} does not exist in the store"
+    error_key = "store_app_not_found_error"
+
+
+class AddonAlreadyInstalledError(RefusedError):
+    message = "App {slug} is already installed"
+    error_key = "app_already_installed_error"
+
+
+class AddonOptionsInvalidError(RefusedError):
+    message = "App {app} has invalid options: {validation_error}"
+    error_key = "app_configuration_invalid_error"
+
+
+class AddonNotRunningError(RefusedError):
+    message = "App {app} is not running"
+    error_key = "app_not_running_error"
+
+
+class AddonBootConfigError(RefusedError):
+    message = "App {app} boot option is set to {boot_config} so it cannot be changed"
+    error_key = "app_boot_config_cannot_change_error"
+
+
+class AddonArchitectureError(RefusedError):
+    message = "App {slug} not supported on this platform, supported architectures: {architectures}"
+    error_key = "addon_not_supported_architecture_error"
+
+
+class AddonMachineError(RefusedError):
+    message = "App {slug} not supported on this machine, supported machine types: {machine_types}"
+    error_key = "addon_not_supported_machine_type_error"
+
+
+class AddonCoreVersionError(RefusedError):
+    message = "App {slug} not supported on this system, requires Home Assistant version {version} or greater"
+    error_key = "addon_not_supported_home_assistant_version_error"
+
+
+class AddonStartError(RefusedError):
+    """A launch failed and its intent was withdrawn."""
+
+
+class ImagePullError(RefusedError):
+    """An image could not be brought to a node. `reason` is the container runtime's own sentence."""
+
+    message = "Image {image} cannot be pulled: {reason}"
+
+
+class AddonNotSupportedError(RefusedError):
+    """The manifest asks for something this cluster does not allow; the text says what and how to allow it."""
+
+
+# --- the cluster -------------------------------------------------------------------------------------------------
+
+
+class ClusterError(SupervisorError):
+    """The API server answered with an error, or did not answer."""
+
+
+class ClusterRefusedError(ClusterError):
+    """A permanent refusal (invalid, forbidden, immutable): trying again changes nothing."""
+
+
+class ClusterConflictError(ClusterError):
+    """Somebody else changed the object first, or the precondition does not hold."""
+
+
+class ClusterUnavailableError(ClusterError, NotReadyError):
+    """The API server cannot be reached or is overloaded; worth another try."""
+
+
+class TookTooLongError(SupervisorError):
+    """A wait on the cluster passed its deadline."""
+
+
+# --- state, services, discovery ----------------------------------------------------------------------------------
+
+
+class StateFileError(SupervisorError):
+    """One of our files on the state volume cannot be read or written."""
+
+
+class StorageError(SupervisorError):
+    """The shared volume is not what we need; the text says what to change."""
+
+
+class ServiceNotFoundError(NotFoundError):
+    message = "Service does not exist"
+
+
+class ServiceAlreadyProvidedError(ConflictError):
+    message = "Service {service} is already provided by app {app}"
+    error_key = "service_already_provided_error"
+
+
+class ServiceNotProvidedError(NotFoundError):
+    message = "Service {service} is not provided by any app"
+    error_key = "service_not_provided_error"
+
+
+class RepositoryError(RefusedError):
+    """A store repository cannot be cloned, read or removed."""
+
+
+class RepositoryAlreadyAddedError(ConflictError):
+    message = "Repository {url} is already in the store"
+    error_key = "store_repository_already_added_error"
+
+
+class CoreUnreachableError(SupervisorError):
+    """Home Assistant Core does not answer through the link."""
+
+
+class BusyError(RefusedError):
+    """Another operation on the same thing is under way."""
+
+    message = "Another job is running for job group {group}"

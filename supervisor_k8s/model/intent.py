@@ -1,0 +1,94 @@
+"""What the user wants, and what the last start froze. Pure.
+
+`Launch` is everything a start decided: the objects themselves are kept, so drift is repaired from them and neither saved
+options, a store refresh nor a new version of ours restarts a running workload. `InstalledAddon` has the two halves of
+upstream's record, because backups from and to Home Assistant OS carry exactly these.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object as plain JSON values."""
+
+CORE_KEY = "homeassistant"
+"""Key of Home Assistant Core among the workloads; add-ons are `addon/<slug>`."""
+
+
+def addon_key(slug: str) -> str:
+    return f"addon/{slug}"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One start, frozen. `objects` holds the rendered manifests, the token Secret excepted (it is immutable and its
+    content is private; `token_digest` is the SHA-256 hex by which callers are recognised)."""
+
+    id: str
+    """Eight lower-case hex digits; stands in labels and in the Secret's name."""
+    version: str
+    image: str
+    token_digest: str
+    objects: tuple[Manifest, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    ports: Mapping[str, int | None] = field(default_factory=dict)
+    timezone: str = "UTC"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Deep copy of the normalised manifest."""
+
+
+class Wanted(StrEnum):
+    """What the workload is meant to be."""
+
+    STOPPED = "stopped"
+    RUNNING = "running"
+    EXITED = "exited"
+    """Its program ended by itself (Docker's exited container): the pod stays readable and is not replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The stored wish for one workload. `failure` is why the last start was withdrawn, for people."""
+
+    wanted: Wanted = Wanted.STOPPED
+    launch: Launch | None = None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledAddon:
+    """The record of an installed add-on.
+
+    `user` has upstream's keys: version, image, options, uuid, ingress_token, boot, network, auto_update, watchdog,
+    protected, ingress_panel, audio_input, audio_output, system_managed, system_managed_config_entry. `system` is the
+    normalised manifest at the time of installation, plus `repository`. `data` in upstream's backups is these two.
+    """
+
+    slug: str
+    user: Mapping[str, Any]
+    system: Mapping[str, Any]
+    intent: Intent = field(default_factory=Intent)
+
+
+@dataclass(frozen=True, slots=True)
+class CoreRecord:
+    """Home Assistant Core's record with upstream's keys, plus the intent."""
+
+    version: str
+    uuid: str = ""
+    image: str | None = None
+    """An image name of the user's without tag; None means the official one."""
+    boot: bool = True
+    port: int | None = None
+    """What Core last reported; None until it did."""
+    ssl: bool = False
+    watchdog: bool = True
+    refresh_token: str | None = field(default=None, repr=False)
+    audio_input: str | None = None
+    audio_output: str | None = None
+    backups_exclude_database: bool = False
+    duplicate_log_file: bool = False
+    timezone: str = "UTC"
+    intent: Intent = field(default_factory=Intent)

@@ -1,0 +1,187 @@
+"""Settings: one frozen dataclass, read once from the environment.
+
+Every variable is checked; all that are missing or malformed are named at once, each with what would be right, and the
+start stops there. The README's table of settings is tested against this file.
+"""
+
+import dataclasses
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
+MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+class SettingsError(ValueError):
+    """One or more variables are missing or malformed; the text has a line for each."""
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("a text that is not empty")
+    return value.strip()
+
+
+def _matches(pattern: re.Pattern[str], right: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(right)
+        return value
+
+    return check
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value
+
+    return check
+
+
+def _boolean(value: str) -> bool:
+    lowered = value.lower()
+    if lowered not in {"true", "false", "1", "0", "yes", "no"}:
+        raise ValueError("true or false")
+    return lowered in {"true", "1", "yes"}
+
+
+def _port(value: str) -> int:
+    if not value.isdecimal() or not 0 < int(value) < 65536:  # noqa: PLR2004 - the range of ports
+        raise ValueError("a port number from 1 to 65535")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise ValueError("a number of seconds above 0")
+    return seconds
+
+
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise ValueError("an IPv4 address such as 10.96.0.20") from None
+
+
+def _repositories(value: str) -> Mapping[str, str]:
+    right = 'a JSON object of slug to git URL, such as {"core": "https://github.com/home-assistant/addons"}'
+    try:
+        parsed: Any = json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(right) from None
+    if not isinstance(parsed, dict) or not all(isinstance(url, str) and url for url in parsed.values()):
+        raise ValueError(right)
+    return parsed
+
+
+BUILT_IN_REPOSITORIES = {
+    "core": "https://github.com/home-assistant/addons",
+    "a0d7b954": "https://github.com/hassio-addons/repository",
+    "5c53de3b": "https://github.com/esphome/home-assistant-addon",
+    "d5369777": "https://github.com/music-assistant/home-assistant-addon",
+}
+
+
+def _read(variable: str, parse: Callable[[str], Any] = _text, **kwargs: Any) -> Any:
+    return field(metadata={"variable": variable, "parse": parse}, **kwargs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the installation decides. A field without default is required."""
+
+    runtime: str = _read("SUPERVISOR_RUNTIME", _one_of("kubernetes"))
+    """Always `kubernetes`; the variable is kept from the specification so that a manifest says what it runs."""
+    name: str = _read(
+        "SUPERVISOR_NAME", _matches(NAME, "a DNS label such as supervisor"), default="supervisor"
+    )
+    """Name of our own Deployment and Service."""
+    share: str = _read("SUPERVISOR_SHARE", default="/data")
+    """Where the shared volume is mounted in our pod."""
+    state: str = _read("SUPERVISOR_STATE", default="/state")
+    """Where our private volume is mounted."""
+    machine: str = _read("SUPERVISOR_MACHINE", _matches(MACHINE, "a machine such as generic-x86-64"))
+    """Home Assistant's machine name: it stands in the name of Core's image and in `/info`."""
+    port: int = _read("SUPERVISOR_PORT", _port, default=8080)
+    """Port our API listens on inside the pod; the Service maps 80 to it."""
+    log_level: str = _read(
+        "SUPERVISOR_LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical"), default="info"
+    )
+    """Until the user chooses another one by the API."""
+
+    namespace: str = _read(
+        "SUPERVISOR_K8S_NAMESPACE", _matches(NAME, "the namespace's name, by the downward API")
+    )
+    """Namespace of everything, dedicated to Home Assistant."""
+    pod_name: str = _read("SUPERVISOR_K8S_POD_NAME", _text)
+    """Our own pod, by the downward API: its image serves the links, its UID holds the lease."""
+    storage_mode: str = _read("SUPERVISOR_K8S_STORAGE_MODE", _one_of("shared_pvc"), default="shared_pvc")
+    """The one way to store: a shared claim."""
+    shared_claim: str = _read(
+        "SUPERVISOR_K8S_SHARED_PVC_CLAIM", _matches(NAME, "the name of a PersistentVolumeClaim")
+    )
+    """Claim that Core, the add-ons and we mount."""
+    shared_storage_class: str | None = _read("SUPERVISOR_K8S_SHARED_PVC_STORAGE_CLASS", str, default=None)
+    """Class the claim must have; not checked when unset."""
+    shared_size: str | None = _read(
+        "SUPERVISOR_K8S_SHARED_PVC_SIZE", _matches(QUANTITY, "a quantity such as 50Gi"), default=None
+    )
+    """Size the claim must have at least; not checked when unset."""
+    allow_rwo: bool = _read("SUPERVISOR_K8S_ALLOW_RWO", _boolean, default=False)
+    """Accept a ReadWriteOnce claim: everything then runs on one node."""
+    core_version: str | None = _read("SUPERVISOR_K8S_CORE_VERSION", _text, default=None)
+    """Home Assistant Core's version of a new installation; afterwards updates decide."""
+    core_image: str = _read(
+        "SUPERVISOR_K8S_CORE_IMAGE", _text, default="ghcr.io/home-assistant/{machine}-homeassistant"
+    )
+    """Core's image without tag; `{machine}` is filled in."""
+    link_image: str | None = _read("SUPERVISOR_K8S_LINK_IMAGE", _text, default=None)
+    """Image of the link sidecars and of `hold`; our own pod's image when unset."""
+    image_pull_policy: str = _read(
+        "SUPERVISOR_K8S_IMAGE_PULL_POLICY", _one_of("IfNotPresent", "Always", "Never"), default="IfNotPresent"
+    )
+    """For Core, add-ons and sidecars."""
+    repositories: Mapping[str, str] = _read(
+        "SUPERVISOR_K8S_REPOSITORIES", _repositories, default_factory=lambda: dict(BUILT_IN_REPOSITORIES)
+    )
+    """The built-in stores: slug to git URL, as JSON."""
+    pull_timeout: float = _read("SUPERVISOR_K8S_PULL_TIMEOUT", _seconds, default=1800.0)
+    """Seconds an image may take to arrive on a node."""
+    cluster_address: str | None = _read("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", _address, default=None)
+    """ClusterIP of our Service; read from the API when unset."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read all variables; SettingsError names every one that is missing or malformed."""
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for item in dataclasses.fields(cls):
+            variable, parse = item.metadata["variable"], item.metadata["parse"]
+            given = environment.get(variable)
+            if given is None or (given == "" and has_default(item)):
+                if not has_default(item):
+                    wrong.append(f"{variable} is missing; it must be set")
+                continue
+            try:
+                values[item.name] = parse(given)
+            except ValueError as error:
+                wrong.append(f"{variable} is {given!r}; it must be {error}")
+        if wrong:
+            raise SettingsError("\n".join(wrong))
+        return cls(**values)
+
+
+def has_default(item: dataclasses.Field[Any]) -> bool:
+    return item.default is not dataclasses.MISSING or item.default_factory is not dataclasses.MISSING
