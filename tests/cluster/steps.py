@@ -38,6 +38,11 @@ FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 class Failed(Exception):
     """Something did not work; the message says what, in words for a person."""
 
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        """`log` is the file that tells more than the step's own log, if there is one."""
+        super().__init__(message)
+        self.log = log
+
 
 class StepFailed(Exception):
     """A step failed and the console has said so."""
@@ -156,7 +161,8 @@ class Step:
             raise Failed(f"{words[0]} is not installed") from error
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{words[0]} did not end within {timeout:.0f} s") from error
-        self.write(done.stdout)
+        if done.stdout:
+            self.write(done.stdout)
         if done.returncode != 0:
             raise Failed(f"{words[0]} ended with exit code {done.returncode}")
         return done.stdout
@@ -168,6 +174,8 @@ class Context:
 
     paths: Paths
     console: Console
+    log_directory: Path | None = None
+    """Where the logs of steps go, when not to `paths.logs`."""
 
     @contextmanager
     def step(self, name: str, *, advice: str = "") -> Iterator[Step]:
@@ -189,7 +197,7 @@ class Context:
         self.console.end(name, step.noted)
 
     def _log(self, name: str) -> Path:
-        log = self.paths.logs / f"step-{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.log"
+        log = (self.log_directory or self.paths.logs) / f"step-{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
         return log
@@ -222,10 +230,11 @@ def tail(path: Path, lines: int = TAIL_LINES) -> str:
 
 
 def _explain(step: Step, error: BaseException, advice: str) -> str:
+    log = (error.log if isinstance(error, Failed) else None) or step.log
     parts = [f"\nThe step “{step.name}” failed: {error}"]
-    if end := tail(step.log):
+    if end := tail(log):
         parts.append("\n".join(f"    | {line}" for line in end.splitlines()))
-    parts.append(f"Log:     {step.log}")
+    parts.append(f"Log:     {log}")
     if advice:
         parts.append(f"To do:   {advice}")
     return "\n".join(parts)

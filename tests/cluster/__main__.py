@@ -1,0 +1,114 @@
+"""The command line: `python -m tests.cluster up|down|status|env|stop|start`."""
+
+import argparse
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from . import binaries, cluster, paths, product, teardown
+from .paths import Paths
+from .steps import Console, Context, StepFailed
+
+USAGE = """\
+up      make everything that is missing and wait until Home Assistant is there
+down    take away everything that up made, but the caches
+stop    stop all, as when the machine is switched off; the data stay
+start   start all again after stop or after a reboot
+status  what runs
+env     export lines for a shell:  eval "$(python -m tests.cluster env)"
+"""
+
+
+def main() -> int:
+    """Run one command; 0 when it worked."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cluster",
+        description=__doc__,
+        epilog=USAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env"))
+    parser.add_argument("--bare", action="store_true", help="only the cluster, without Home Assistant")
+    arguments = parser.parse_args()
+    where = paths.from_environment()
+    if arguments.command == "env":
+        return _environment(where)
+    if os.geteuid() != 0:
+        print("The local cluster needs root: it mounts, makes network interfaces and runs containers.")
+        return 1
+    commands: dict[str, Callable[[Context], int]] = {
+        "up": lambda ctx: _up(ctx, bare=arguments.bare),
+        "start": _start,
+        "stop": _stop,
+        "down": _down,
+        "status": cluster.status,
+    }
+    console = Console()
+    try:
+        with _alone(where):
+            return commands[arguments.command](Context(where, console))
+    except StepFailed:
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command continues where it stopped.")
+        return 130
+    finally:
+        console.close()
+
+
+def _up(ctx: Context, *, bare: bool) -> int:
+    cluster.up(ctx, bare=bare)
+    if not bare:
+        product.up(ctx)
+    return 0
+
+
+def _start(ctx: Context) -> int:
+    cluster.start(ctx)
+    return 0
+
+
+def _stop(ctx: Context) -> int:
+    with _logs_aside(ctx) as aside:
+        teardown.stop(aside, cluster.node(ctx))
+    return 0
+
+
+def _down(ctx: Context) -> int:
+    with _logs_aside(ctx) as aside:
+        teardown.down(aside, cluster.node(ctx))
+    return 0
+
+
+def _environment(where: Paths) -> int:
+    if not where.kubeconfig.exists():
+        print("There is no local cluster: run `make up` first.", file=sys.stderr)
+        return 1
+    print(f"export KUBECONFIG={where.kubeconfig}")
+    print(f'export PATH="{binaries.program(where, "kubectl").parent}:$PATH"')
+    return 0
+
+
+@contextmanager
+def _logs_aside(ctx: Context) -> Iterator[Context]:
+    """The steps of taking down keep their logs outside of what is taken down."""
+    with tempfile.TemporaryDirectory(prefix="supervisor-k8s-down-") as folder:
+        yield replace(ctx, log_directory=Path(folder))
+
+
+@contextmanager
+def _alone(where: Paths) -> Iterator[None]:
+    """One command at a time: the second waits for the first."""
+    where.cache.mkdir(parents=True, exist_ok=True)
+    with (where.cache / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

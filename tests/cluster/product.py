@@ -1,0 +1,2 @@
+"""stub"""
+def up(ctx): pass
