@@ -12,8 +12,8 @@ The layers, top to bottom; each may import what stands below it, never above (im
 - `services/`: the verbs, one class per noun. They know no HTTP and not one another.
 - `reconcile`, `jobs`: `converge` and the loop around it; tracked work with progress.
 - `cluster/`: the only package that knows the Kubernetes client: apply, watch cache, pods.
-- `store/`: the only one that runs git. `state/`: the only one that writes our files. `remote/`: clients of others, first
-  of all Home Assistant Core. `events`: typed signals inside the process.
+- `store/`: the only one that runs git. `state/`: the only one that writes our files. `remote/`: clients of others,
+  first of all Home Assistant Core. `events`: typed signals inside the process.
 - `metrics`: every Prometheus metric, declared once.
 - `model/`: decides. Pure: no await, clock, file, environment, log. `model/desired/` renders manifests as plain dicts.
 - `settings`, `errors`: what everybody may import.

@@ -1,7 +1,7 @@
 """What the user wants, and what the last start froze. Pure.
 
-`Launch` is everything a start decided: the objects themselves are kept, so drift is repaired from them and neither saved
-options, a store refresh nor a new version of ours restarts a running workload. `InstalledAddon` has the two halves of
+`Launch` is everything a start decided: the objects themselves are kept, so drift is repaired from them and neither
+saved options, a store refresh nor a new version of ours restarts a running workload. `InstalledAddon` has the two halves of
 upstream's record, because backups from and to Home Assistant OS carry exactly these.
 """
 
@@ -23,15 +23,17 @@ def addon_key(slug: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One start, frozen. `objects` holds the rendered manifests, the token Secret excepted (it is immutable and its
-    content is private; `token_digest` is the SHA-256 hex by which callers are recognised)."""
+    """One start, frozen. `objects` holds the rendered manifests, the Secret with the token among them: the state volume
+    is private, and whoever finishes a start after a crash needs it. `token_digest` is the SHA-256 hex by which callers
+    are recognised; it is emptied when the launch's pod is gone.
+    """
 
     id: str
     """Eight lower-case hex digits; stands in labels and in the Secret's name."""
     version: str
     image: str
     token_digest: str
-    objects: tuple[Manifest, ...] = ()
+    objects: tuple[Manifest, ...] = field(default=(), repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     ports: Mapping[str, int | None] = field(default_factory=dict)
     timezone: str = "UTC"
@@ -46,6 +48,8 @@ class Wanted(StrEnum):
     RUNNING = "running"
     EXITED = "exited"
     """Its program ended by itself (Docker's exited container): the pod stays readable and is not replaced."""
+    REMOVED = "removed"
+    """Being uninstalled: whatever is left of it goes, and the record last of all."""
 
 
 @dataclass(frozen=True, slots=True)

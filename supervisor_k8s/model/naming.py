@@ -50,7 +50,8 @@ def core_labels() -> dict[str, str]:
 
 def addon_labels(slug: str) -> dict[str, str]:
     """Labels of everything that belongs to one add-on. `io.hass.addon` is the object name's stem where the slug itself
-    is no legal label value; the exact slug is an annotation as well."""
+    is no legal label value; the exact slug is an annotation as well.
+    """
     name = addon_name(slug)
     return {**_labels(name, TYPE_ADDON), LABEL_ADDON: label_value(slug)}
 
@@ -62,7 +63,8 @@ def label_value(slug: str) -> str:
 
 def addon_name(slug: str) -> str:
     """Name of the add-on's Deployment and Service. A hash is appended when anything but `_` to `-` changed or when the
-    slug already had a dash (so `a_b` and `a-b` differ) or the name would be too long for a launch's suffix."""
+    slug already had a dash (so `a_b` and `a-b` differ) or the name would be too long for a launch's suffix.
+    """
     lowered = slug.lower().replace("_", "-")
     safe = _UNSAFE.sub("-", lowered).strip("-")
     name = f"addon-{safe}"

@@ -1,0 +1,35 @@
+"""Entry point: read the settings, set up logging, run until SIGTERM."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from supervisor_k8s.bootstrap import run
+from supervisor_k8s.errors import SupervisorError
+from supervisor_k8s.settings import Settings, SettingsError
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_LOGGER = logging.getLogger("supervisor_k8s")
+
+
+def main() -> int:
+    """Exit code 0 after a clean stop, 2 when a setting is wrong, 1 when the installation cannot work as it is."""
+    logging.basicConfig(format=FORMAT, level=logging.INFO, stream=sys.stdout)
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        for line in str(error).splitlines():
+            _LOGGER.critical("%s", line)
+        return 2
+    logging.getLogger().setLevel(settings.log_level.upper())
+    try:
+        asyncio.run(run(settings))
+    except SupervisorError as error:
+        _LOGGER.critical("Cannot start: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""What a user chooses for an installed add-on: options, ports, boot and the like. Saving never restarts anything: a
+launch is frozen, so choices take effect with the next start.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError
+from supervisor_k8s.model import options as option_model
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.intent import InstalledAddon
+from supervisor_k8s.state.records import Records
+
+
+class AddonSettings:
+    """Reads and changes the `user` half of records."""
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        get: Callable[[str], InstalledAddon],
+        config: Callable[[InstalledAddon], AddonConfig],
+        secrets_file: Path,
+    ) -> None:
+        """`secrets_file` is Core's secrets.yaml, to which `!secret` in options refers."""
+        self._records = records
+        self._get = get
+        self._config = config
+        self._secrets_file = secrets_file
+
+    def merged(self, slug: str) -> Mapping[str, Any]:
+        """Stored options over the manifest's defaults: what `/addons/<slug>/info` shows."""
+        record = self._get(slug)
+        return option_model.merge(self._config(record).options, record.user.get("options") or {})
+
+    async def resolved(self, record: InstalledAddon) -> Mapping[str, Any]:
+        """The options an add-on gets: validated, with secrets filled in. AddonOptionsInvalidError names the fault."""
+        config = self._config(record)
+        merged = option_model.merge(config.options, record.user.get("options") or {})
+        return await self._validated(config, merged)
+
+    async def validate(self, slug: str, candidate: Mapping[str, Any] | None) -> str:
+        """Why `candidate` (or what is stored) would be refused; empty when it is valid."""
+        record = self._get(slug)
+        config = self._config(record)
+        given = candidate if candidate else record.user.get("options") or {}
+        try:
+            await self._validated(config, option_model.merge(config.options, given))
+        except AddonOptionsInvalidError as error:
+            return str(error.fields["validation_error"])
+        return ""
+
+    async def change(self, slug: str, changes: Mapping[str, Any]) -> None:
+        """Store what `POST /addons/<slug>/options` asks for; everything is checked before anything is stored."""
+        record = self._get(slug)
+        config = self._config(record)
+        user = dict(record.user)
+        if "options" in changes:
+            given = changes["options"]
+            await self._validated(config, option_model.merge(config.options, given or {}))
+            user["options"] = dict(given or {})
+        if "boot" in changes:
+            if config.boot == "manual_only":
+                raise AddonBootConfigError(app=slug, boot_config=config.boot)
+            user["boot"] = changes["boot"]
+        if "network" in changes:
+            wanted = changes["network"]
+            user["network"] = None if wanted is None else known_ports(config, wanted)
+        for key in ("auto_update", "audio_output", "audio_input", "ingress_panel", "watchdog"):
+            if key in changes and not (key == "watchdog" and config.startup == "once"):
+                user[key] = changes[key]
+        await self._records.save_addon(replace(self._get(slug), user=user))
+
+    async def set_user(self, slug: str, **values: Any) -> None:
+        """Store single values of the `user` half (protected, system_managed, …)."""
+        record = self._get(slug)
+        await self._records.save_addon(replace(record, user={**record.user, **values}))
+
+    async def _validated(self, config: AddonConfig, merged: Mapping[str, Any]) -> Mapping[str, Any]:
+        if config.schema is None:
+            return merged
+        known_secrets = await asyncio.to_thread(read_secrets, self._secrets_file)
+        return option_model.validate(config.schema, merged, secrets=known_secrets, app=config.slug)
+
+
+def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The wanted ports under the manifest's own spelling; ports it does not have are dropped, as upstream does."""
+    spelled = {port if "/" in port else f"{port}/tcp": number for port, number in wanted.items()}
+    known = {port if "/" in port else f"{port}/tcp": port for port in config.ports}
+    return {known[port]: number for port, number in spelled.items() if port in known}
+
+
+def read_secrets(path: Path) -> Mapping[str, str]:
+    """Core's secrets as texts; empty when there is no such file or it is no mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
