@@ -157,6 +157,12 @@ class StateFileError(SupervisorError):
     """One of our files on the state volume cannot be read or written."""
 
 
+class StateFileDamagedError(StateFileError):
+    """A state file was no valid document; it was moved aside to `aside` in the same directory."""
+
+    message = "{path} is damaged ({reason}); it was moved aside to {aside}"
+
+
 class StorageError(SupervisorError):
     """The shared volume is not what we need; the text says what to change."""
 
