@@ -198,3 +198,36 @@ class BusyError(RefusedError):
     """Another operation on the same thing is under way."""
 
     message = "Another job is running for job group {group}"
+
+
+class JobNotFoundError(NotFoundError):
+    message = "Job does not exist"
+
+
+class JobNotDoneError(RefusedError):
+    message = "Job {uuid} is not done!"
+
+
+# --- resolution --------------------------------------------------------------------------------------------------
+
+
+class IssueNotFoundError(NotFoundError):
+    message = "Issue {uuid} does not exist"
+    error_key = "resolution_issue_not_found_error"
+
+
+class SuggestionNotFoundError(NotFoundError):
+    message = "Suggestion {uuid} does not exist"
+    error_key = "resolution_suggestion_not_found_error"
+
+
+class CheckNotFoundError(NotFoundError):
+    message = "Check {check} does not exist"
+    error_key = "resolution_check_not_found_error"
+
+
+# --- ingress -----------------------------------------------------------------------------------------------------
+
+
+class IngressSessionError(UnauthorizedError):
+    """The session is unknown or over."""

@@ -1,0 +1,210 @@
+"""Tracked work: what runs, how far it is, what went wrong, and that two operations on one thing never overlap.
+
+Work belongs to the task group that `run` opens, not to the HTTP request that asked for it: a client that hangs up in
+the middle of an install changes nothing. Jobs live in memory only, as upstream's do.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from supervisor_k8s.errors import BusyError, JobNotDoneError, JobNotFoundError, NotReadyError, SupervisorError
+from supervisor_k8s.events import Signal
+from supervisor_k8s.model.job import Job, JobError, event, forest, tree
+
+_LOG = logging.getLogger(__name__)
+_COMPLETE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome[T]:
+    """How a call of `Jobs.do` ended: `result` is None while the work still goes on in the background."""
+
+    job: str
+    running: bool
+    result: T | None = None
+
+
+@dataclass(slots=True)
+class _Entry:
+    job: Job
+    checked: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    awaited: bool = True
+    failure: BaseException | None = None
+
+
+class Progress:
+    """What work sees of its own job. The first stage says that all checks are passed: from here a caller who asked
+    for the background gets the answer.
+    """
+
+    def __init__(self, jobs: "Jobs", uuid: str) -> None:
+        self._jobs = jobs
+        self.uuid = uuid
+
+    def stage(self, name: str) -> None:
+        self._jobs.change(self.uuid, stage=name)
+        self._jobs.checked(self.uuid)
+
+    def percent(self, value: float) -> None:
+        """Only what was measured; 0 to 100."""
+        self._jobs.change(self.uuid, progress=value)
+
+    def reference(self, value: str) -> None:
+        self._jobs.change(self.uuid, reference=value)
+
+    async def child[T](
+        self, name: str, reference: str | None, work: Callable[["Progress"], Awaitable[T]], *, keep: bool = False
+    ) -> T:
+        """Run a part of this job as a job of its own, in the same task."""
+        return await self._jobs.nested(name, reference, work, parent=self.uuid, keep=keep)
+
+
+class Jobs:
+    """All running work and the finished jobs that are kept."""
+
+    def __init__(self) -> None:
+        self.event: Signal[Mapping[str, Any]] = Signal()
+        """Messages for Core's `supervisor/event`, one for every change."""
+        self._entries: dict[str, _Entry] = {}
+        self._busy: set[str] = set()
+        self._tasks: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Own the tasks until cancelled; a cancellation ends all work."""
+        async with asyncio.TaskGroup() as self._tasks:
+            await asyncio.Event().wait()
+
+    async def do[T](  # noqa: PLR0913 - the parts of a job, keyword-only but the obvious ones
+        self,
+        name: str,
+        reference: str | None,
+        group: str | None,
+        work: Callable[[Progress], Awaitable[T]],
+        *,
+        background: bool = False,
+        keep: bool = False,
+    ) -> Outcome[T]:
+        """Run `work` as a job and wait for it; with `background` only until its checks are passed.
+
+        `group` is what the work excludes others from (`app_<slug>`, `home_assistant_core`): BusyError when taken.
+        `keep` leaves the finished job readable until it is deleted. What `work` raises, this raises.
+        """
+        if self._tasks is None:
+            raise NotReadyError("Work is not accepted yet")
+        if group in self._busy:
+            raise BusyError(group=group)
+        entry = self._open(name, reference, parent=None)
+        if group:
+            self._busy.add(group)
+        task = self._tasks.create_task(self._work(entry, group, work, keep=keep), name=f"job {name}")
+        try:
+            waited_for = {task, entry.checked} if background else {task}
+            await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)  # never cancels the task
+        finally:
+            entry.awaited = False
+        if not task.done():
+            return Outcome(entry.job.uuid, running=True)
+        if task.cancelled():
+            raise NotReadyError("The Supervisor is shutting down")
+        if entry.failure is not None:
+            raise entry.failure
+        return Outcome(entry.job.uuid, running=False, result=task.result())
+
+    async def nested[T](
+        self,
+        name: str,
+        reference: str | None,
+        work: Callable[[Progress], Awaitable[T]],
+        *,
+        parent: str,
+        keep: bool,
+    ) -> T:
+        entry = self._open(name, reference, parent=parent)
+        try:
+            return await self._tracked(entry, work)
+        finally:
+            self._close(entry, keep=keep)
+
+    def change(self, uuid: str, **changes: Any) -> None:
+        """Set fields of a job and tell everybody; nothing happens when nothing changed."""
+        entry = self._entries.get(uuid)
+        if entry is None or all(getattr(entry.job, key) == value for key, value in changes.items()):
+            return
+        entry.job = replace(entry.job, **changes)
+        self.event(event(entry.job))
+
+    def checked(self, uuid: str) -> None:
+        entry = self._entries.get(uuid)
+        if entry is not None and not entry.checked.done():
+            entry.checked.set_result(None)
+
+    def forest(self) -> list[dict[str, Any]]:
+        return forest(entry.job for entry in self._entries.values())
+
+    def tree(self, uuid: str) -> dict[str, Any]:
+        """The job with its children as `/jobs/<uuid>` shows it. JobNotFoundError."""
+        if uuid not in self._entries:
+            raise JobNotFoundError(uuid=uuid)
+        return tree((entry.job for entry in self._entries.values()), uuid)
+
+    def remove(self, uuid: str) -> None:
+        """Forget a finished job and its children. JobNotFoundError, JobNotDoneError."""
+        if uuid not in self._entries:
+            raise JobNotFoundError(uuid=uuid)
+        if not self._entries[uuid].job.done:
+            raise JobNotDoneError(uuid=uuid)
+        for child in [entry.job.uuid for entry in self._entries.values() if entry.job.parent == uuid]:
+            self.remove(child)
+        del self._entries[uuid]
+
+    def _open(self, name: str, reference: str | None, *, parent: str | None) -> _Entry:
+        job = Job(uuid=uuid4().hex, name=name, reference=reference, parent=parent, created=datetime.now(UTC))
+        entry = self._entries[job.uuid] = _Entry(job)
+        return entry
+
+    def _close(self, entry: _Entry, *, keep: bool) -> None:
+        self.change(entry.job.uuid, done=True)
+        if not keep:
+            self._entries.pop(entry.job.uuid, None)
+
+    async def _work[T](
+        self, entry: _Entry, group: str | None, work: Callable[[Progress], Awaitable[T]], *, keep: bool
+    ) -> T | None:
+        """The task's body: never raises but when cancelled, or it would take the whole group down."""
+        try:
+            return await self._tracked(entry, work)
+        except Exception as failure:  # noqa: BLE001 - handed to who waits, or logged here when nobody does
+            entry.failure = failure
+            if not entry.awaited:
+                unknown = None if isinstance(failure, SupervisorError) else failure
+                _LOG.error("Job %s (%s) failed: %s", entry.job.name, entry.job.reference, failure, exc_info=unknown)
+            return None
+        finally:
+            if group:
+                self._busy.discard(group)
+            self._close(entry, keep=keep)
+
+    async def _tracked[T](self, entry: _Entry, work: Callable[[Progress], Awaitable[T]]) -> T:
+        self.change(entry.job.uuid, done=False)
+        try:
+            result = await work(Progress(self, entry.job.uuid))
+        except SupervisorError as failure:
+            self._note(entry, failure)
+            raise
+        self.change(entry.job.uuid, progress=_COMPLETE)
+        return result
+
+    def _note(self, entry: _Entry, failure: SupervisorError) -> None:
+        error = JobError(
+            type=type(failure).__name__,
+            message=str(failure),
+            stage=entry.job.stage,
+            error_key=failure.error_key,
+            extra_fields=failure.extra_fields or None,
+        )
+        self.change(entry.job.uuid, errors=(*entry.job.errors, error))
