@@ -1,0 +1,52 @@
+"""The house that all end-to-end tests share: made by `make up`, never by the tests themselves."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+from .house import Core, Kubectl, Supervisor, becomes
+
+SLUG = "core_mosquitto"
+
+
+@pytest.fixture
+def kubectl() -> Kubectl:
+    return Kubectl()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def supervisor(session: aiohttp.ClientSession, kubectl: Kubectl) -> Supervisor:
+    """The Supervisor with the command line's token, as the README tells a person to call it."""
+    url = f"http://{await kubectl.address('supervisor')}"
+    return Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+
+
+@pytest.fixture
+async def core(session: aiohttp.ClientSession, kubectl: Kubectl) -> Core:
+    """Home Assistant with its owner logged in."""
+    house = Core(session, f"http://{await kubectl.address('homeassistant')}")
+    await house.enter()
+    return house
+
+
+@pytest.fixture
+async def mosquitto(supervisor: Supervisor) -> str:
+    """Slug of the add-on, installed and stopped, whatever an earlier test left."""
+    installed = {addon["slug"] for addon in (await supervisor.get("/addons")).data.get("addons", [])}
+    if SLUG not in installed:
+        assert (await supervisor.post(f"/store/addons/{SLUG}/install")).status == 200
+    assert (await supervisor.post(f"/addons/{SLUG}/stop")).status == 200
+    assert (await supervisor.post(f"/addons/{SLUG}/options", options=None)).status == 200
+
+    async def stopped() -> bool:
+        return await supervisor.state(SLUG) == "stopped"
+
+    await becomes(stopped, what=f"{SLUG} stopped")
+    return SLUG

@@ -1,0 +1,199 @@
+"""A house to test in: the cluster by kubectl, the Supervisor by HTTP, Core as a user's browser sees it."""
+
+import asyncio
+import base64
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from tests.cluster import binaries, paths
+
+NAMESPACE = "home-assistant"
+USER = {"username": "owner", "password": "a-house-for-tests"}
+PATIENCE = 60.0
+"""Seconds a condition may take to become true before a test calls it false."""
+PAUSE = 0.2
+"""Seconds between two looks from outside, where no watch is at hand."""
+
+
+class Kubectl:
+    """The cluster as its administrator sees it."""
+
+    def __init__(self) -> None:
+        where = paths.from_environment()
+        external = os.environ.get("CLUSTER") == "external"
+        self._command = ["kubectl"] if external else [str(binaries.program(where, "kubectl"))]
+        if not external:
+            self._command += [f"--kubeconfig={where.kubeconfig}"]
+        self._command += ["-n", NAMESPACE]
+
+    async def run(self, *arguments: str, check: bool = True) -> str:
+        """Output of one command; with `check` an exit code other than 0 fails the test."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(120):
+            out, err = await process.communicate()
+        if check and process.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {err.decode()}")
+        return out.decode()
+
+    async def json(self, *arguments: str) -> Any:
+        return json.loads(await self.run(*arguments, "-o", "json"))
+
+    async def pods(self, selector: str) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await self.json("get", "pods", "-l", selector))["items"]
+        return items
+
+    async def pod(self, selector: str) -> dict[str, Any]:
+        """The one pod that is not on its way out."""
+        alive = [pod for pod in await self.pods(selector) if "deletionTimestamp" not in pod["metadata"]]
+        assert len(alive) == 1, [pod["metadata"]["name"] for pod in alive]
+        return alive[0]
+
+    async def address(self, service: str) -> str:
+        value: str = (await self.json("get", "service", service))["spec"]["clusterIP"]
+        return value
+
+    async def secret(self, name: str, key: str) -> str:
+        return base64.b64decode((await self.json("get", "secret", name))["data"][key]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One reply of the Supervisor."""
+
+    status: int
+    body: Mapping[str, Any]
+
+    @property
+    def data(self) -> Any:
+        assert self.status == 200, self.body
+        assert self.body["result"] == "ok"
+        return self.body["data"]
+
+
+class Supervisor:
+    """The Supervisor's API with one token."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, token: str) -> None:
+        self._session = session
+        self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    async def get(self, path: str) -> Answer:
+        return await self._call("GET", path)
+
+    async def post(self, path: str, **body: Any) -> Answer:
+        return await self._call("POST", path, json=body)
+
+    async def delete(self, path: str) -> Answer:
+        return await self._call("DELETE", path)
+
+    async def _call(self, method: str, path: str, **more: Any) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=300)
+        async with self._session.request(
+            method, f"{self.url}{path}", headers=self._headers, timeout=timeout, **more
+        ) as answer:
+            text = await answer.text()
+            return Answer(answer.status, json.loads(text) if text.startswith("{") else {"message": text})
+
+    async def state(self, slug: str) -> str:
+        state: str = (await self.get(f"/addons/{slug}/info")).data["state"]
+        return state
+
+
+class Socket:
+    """Core's websocket as an administrator."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._id = 0
+
+    async def command(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """The whole result message of one command."""
+        self._id += 1
+        await self._socket.send_json({"id": self._id, "type": kind, **fields})
+        async with asyncio.timeout(120):
+            while True:
+                message: dict[str, Any] = await self._socket.receive_json()
+                if message.get("id") == self._id and message["type"] == "result":
+                    return message
+
+    async def supervisor(self, method: str, endpoint: str, data: Mapping[str, Any] | None = None) -> Any:
+        """A call through Core to the Supervisor, as the frontend makes it."""
+        fields: dict[str, Any] = {"endpoint": endpoint, "method": method, "timeout": 120}
+        if data is not None:
+            fields["data"] = data
+        message = await self.command("supervisor/api", **fields)
+        assert message["success"], message
+        return message["result"]
+
+
+class Core:
+    """Home Assistant Core as its first user's browser sees it."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self.url = url
+        self._client = f"{url}/"
+        self._token = ""
+
+    async def enter(self) -> None:
+        """Go through onboarding if nobody did, else log in."""
+        code = await self._onboard() or await self._log_in()
+        form = {"grant_type": "authorization_code", "code": code, "client_id": self._client}
+        async with self._session.post(f"{self.url}/auth/token", data=form) as answer:
+            self._token = (await answer.json())["access_token"]
+
+    async def get(self, path: str) -> Any:
+        return await self._json("GET", path)
+
+    async def post(self, path: str, **body: Any) -> Any:
+        return await self._json("POST", path, json=body)
+
+    @asynccontextmanager
+    async def socket(self) -> AsyncIterator[Socket]:
+        async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as socket:
+            assert (await socket.receive_json())["type"] == "auth_required"
+            await socket.send_json({"type": "auth", "access_token": self._token})
+            assert (await socket.receive_json())["type"] == "auth_ok"
+            yield Socket(socket)
+
+    async def _json(self, method: str, path: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        async with self._session.request(method, f"{self.url}{path}", headers=headers, **more) as answer:
+            assert answer.status < 400, await answer.text()
+            return await answer.json()
+
+    async def _onboard(self) -> str | None:
+        body = {"name": "Owner", "language": "en", "client_id": self._client, **USER}
+        async with self._session.post(f"{self.url}/api/onboarding/users", json=body) as answer:
+            if answer.status != 200:
+                return None
+            code: str = (await answer.json())["auth_code"]
+            return code
+
+    async def _log_in(self) -> str:
+        start = {"client_id": self._client, "handler": ["homeassistant", None], "redirect_uri": self._client}
+        flow = await self._json("POST", "/auth/login_flow", json=start)
+        done = await self._json("POST", f"/auth/login_flow/{flow['flow_id']}", json={"client_id": self._client, **USER})
+        code: str = done["result"]
+        return code
+
+
+async def becomes[T](look: Callable[[], Awaitable[T]], *, what: str, within: float = PATIENCE) -> T:
+    """The first truthy answer of `look`; fails with `what` and the last answer after `within` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        answer = await look()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {within:.0f} s: {what}; last seen: {answer!r}"
+        await asyncio.sleep(PAUSE)

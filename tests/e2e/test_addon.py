@@ -1,0 +1,161 @@
+"""One real add-on, from the store to a message that changes an entity."""
+
+from typing import Any
+
+from .house import Core, Kubectl, Supervisor, becomes
+
+NAME = "addon-core-mosquitto"
+PODS = "io.hass.addon=core_mosquitto"
+
+
+async def test_start_makes_what_kubectl_is_expected_to_show(
+    kubectl: Kubectl, supervisor: Supervisor, mosquitto: str
+) -> None:
+    """Deployment, Service and launch Secret carry the documented names; `started` is told only of a ready pod."""
+    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
+    assert await supervisor.state(mosquitto) == "started"
+    deployment = await kubectl.json("get", "deployment", NAME)
+    pod = await kubectl.pod(PODS)
+    launch = pod["metadata"]["labels"]["io.hass.launch"]
+    containers = {item["name"]: item for item in pod["spec"]["containers"]}
+    assert {"addon", "hold"} == set(containers)
+    assert containers["addon"]["restartPolicy"] == "Never"
+    assert deployment["spec"]["strategy"]["type"] == "Recreate"
+    assert deployment["spec"]["template"]["spec"]["schedulingGates"] == [{"name": "hass.io/one-at-a-time"}]
+    assert pod["spec"]["hostname"] == "core-mosquitto"
+    assert any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"]["conditions"])
+    assert (await kubectl.json("get", "secret", f"{NAME}-{launch}"))["immutable"]
+    ports = {port["port"] for port in (await kubectl.json("get", "service", NAME))["spec"]["ports"]}
+    assert {1883, 1884, 8883, 8884} <= ports
+    paths = {mount.get("subPath") for mount in containers["addon"]["volumeMounts"]}
+    assert {f"addons/data/{mosquitto}", "ssl", "share"} <= paths
+
+
+async def test_stop_leaves_no_pod_and_no_token(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """After `stop` the pod and its Secret are gone and the state is `stopped`."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    launch = (await kubectl.pod(PODS))["metadata"]["labels"]["io.hass.launch"]
+    assert (await supervisor.post(f"/addons/{mosquitto}/stop")).status == 200
+    assert [] == await kubectl.pods(PODS)
+    assert await supervisor.state(mosquitto) == "stopped"
+    assert "NotFound" in await _missing(kubectl, f"{NAME}-{launch}")
+
+
+async def test_others_reach_it_by_its_host_name(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """Core resolves and reaches the broker as `core-mosquitto`."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    script = "import socket;socket.create_connection(('core-mosquitto',1883),10).close();print('reached')"
+
+    async def reached() -> bool:
+        out = await kubectl.run(
+            "exec", "homeassistant-0", "-c", "homeassistant", "--", "python3", "-c", script, check=False
+        )
+        return "reached" in out
+
+    await becomes(reached, what="core-mosquitto:1883 from Core's pod")
+
+
+async def test_the_whole_life_through_cores_websocket(core: Core, supervisor: Supervisor, mosquitto: str) -> None:
+    """The frontend's way: start, options, stop, uninstall and install by `supervisor/api` with an admin's token."""
+    async with core.socket() as socket:
+        await socket.supervisor("post", f"/addons/{mosquitto}/start")
+        assert (await socket.supervisor("get", f"/addons/{mosquitto}/info"))["state"] == "started"
+        await socket.supervisor("post", f"/addons/{mosquitto}/options", {"boot": "manual"})
+        assert (await socket.supervisor("get", f"/addons/{mosquitto}/info"))["boot"] == "manual"
+        await socket.supervisor("post", f"/addons/{mosquitto}/stop")
+        await socket.supervisor("post", f"/addons/{mosquitto}/uninstall", {"remove_config": False})
+        slugs = [addon["slug"] for addon in (await socket.supervisor("get", "/addons")).get("addons", [])]
+        assert mosquitto not in slugs
+        await socket.supervisor("post", f"/store/addons/{mosquitto}/install", {})
+        assert (await socket.supervisor("get", f"/addons/{mosquitto}/info"))["boot"] == "auto"
+
+
+async def test_uninstall_leaves_nothing_in_the_cluster(
+    kubectl: Kubectl, supervisor: Supervisor, mosquitto: str
+) -> None:
+    """No object with the add-on's label outlives it."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    assert (await supervisor.post(f"/addons/{mosquitto}/uninstall")).status == 200
+
+    async def none_left() -> bool:
+        left = await kubectl.json("get", "deployments,services,secrets,pods,jobs", "-l", PODS)
+        return not left["items"]
+
+    await becomes(none_left, what="nothing left of the add-on")
+
+
+async def test_invalid_options_start_nothing(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """Options that the schema refuses are refused when saved, with the key, and nothing runs."""
+    refused = await supervisor.post(f"/addons/{mosquitto}/options", options={"require_certificate": "perhaps"})
+    assert refused.status == 400
+    assert "require_certificate" in refused.body["message"]
+    assert [] == await kubectl.pods(PODS)
+
+
+async def test_a_message_changes_an_entity(
+    core: Core, kubectl: Kubectl, supervisor: Supervisor, mosquitto: str
+) -> None:
+    """MQTT is discovered by Core, set up over Core's API, and a published message changes a sensor's state."""
+    user = {"username": "meter", "password": "reads-the-meter"}
+    assert (await supervisor.post(f"/addons/{mosquitto}/options", options={"logins": [user]})).status == 200
+    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
+    await _set_up_mqtt(core)
+    config = '{"name":"Meter","unique_id":"meter-1","state_topic":"house/meter"}'
+    await _publish(kubectl, "homeassistant/sensor/meter/config", config)
+
+    async def state() -> str:
+        await _publish(kubectl, "house/meter", "42")
+        states = {item["entity_id"]: item["state"] for item in await core.get("/api/states")}
+        return "yes" if states.get("sensor.meter") == "42" else ""
+
+    await becomes(state, what="sensor.meter is 42")
+
+
+async def _set_up_mqtt(core: Core) -> None:
+    """Finish Core's discovery flow unless an earlier run did."""
+
+    async def flow_or_entry() -> Any:
+        entries = await core.get("/api/config/config_entries/entry?domain=mqtt")
+        if entries:
+            return "entry"
+        async with core.socket() as socket:
+            flows = (await socket.command("config_entries/flow/progress"))["result"]
+        found = [flow["flow_id"] for flow in flows if flow["handler"] == "mqtt"]
+        return found[0] if found else None
+
+    found = await becomes(flow_or_entry, what="Core's discovery flow for MQTT")
+    if found != "entry":
+        done = await core.post(f"/api/config/config_entries/flow/{found}")
+        assert done["type"] == "create_entry", done
+
+    async def loaded() -> bool:
+        entries = await core.get("/api/config/config_entries/entry?domain=mqtt")
+        return [entry["state"] for entry in entries] == ["loaded"]
+
+    await becomes(loaded, what="the MQTT entry is loaded")
+
+
+async def _publish(kubectl: Kubectl, topic: str, payload: str) -> None:
+    command = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-u",
+        "meter",
+        "-P",
+        "reads-the-meter",
+        "-r",
+        "-t",
+        topic,
+        "-m",
+        payload,
+    ]
+    await kubectl.run("exec", f"deployment/{NAME}", "-c", "addon", "--", *command)
+
+
+async def _missing(kubectl: Kubectl, name: str) -> str:
+    async def look() -> str:
+        names = [item["metadata"]["name"] for item in (await kubectl.json("get", "secrets"))["items"]]
+        return "" if name in names else "NotFound"
+
+    return await becomes(look, what=f"Secret {name} is gone")

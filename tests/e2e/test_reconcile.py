@@ -1,0 +1,132 @@
+"""What was asked for stands: against kubectl, against our own restart, against a kill in the worst moment."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.cluster import paths
+
+from .house import Kubectl, Supervisor, becomes
+
+NAME = "addon-core-mosquitto"
+PODS = "io.hass.addon=core_mosquitto"
+
+
+async def test_a_deleted_pod_comes_back_and_never_twice(
+    kubectl: Kubectl, supervisor: Supervisor, mosquitto: str
+) -> None:
+    """While the old pod still terminates, its replacement waits at the gate."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    old = await kubectl.pod(PODS)
+    await kubectl.run("delete", "pod", old["metadata"]["name"], "--wait=false")
+
+    async def replaced() -> bool:
+        pods = await kubectl.pods(PODS)
+        working = [pod for pod in pods if _runs(pod)]
+        assert len(working) <= 1, [pod["metadata"]["name"] for pod in working]
+        return len(pods) == 1 and pods[0]["metadata"]["uid"] != old["metadata"]["uid"] and _ready(pods[0])
+
+    await becomes(replaced, what="one new pod, ready")
+    assert await supervisor.state(mosquitto) == "started"
+
+
+async def test_a_deleted_deployment_comes_back(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """The same launch is repaired from what was stored at its start."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    launch = (await kubectl.pod(PODS))["metadata"]["labels"]["io.hass.launch"]
+    await kubectl.run("delete", "deployment", NAME)
+
+    async def back() -> bool:
+        pods = await kubectl.pods(PODS)
+        return len(pods) == 1 and _ready(pods[0]) and pods[0]["metadata"]["labels"]["io.hass.launch"] == launch
+
+    await becomes(back, what="the same launch runs again")
+
+
+async def test_our_restart_leaves_workloads_alone(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """With our pod replaced, Core and the add-on keep theirs, and the states are right within five seconds."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    before = await _uids(kubectl)
+    await kubectl.run("rollout", "restart", "deployment/supervisor")
+    await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
+
+    async def right() -> bool:
+        return await supervisor.state(mosquitto) == "started"
+
+    await becomes(right, what="state started after our restart", within=5)
+    assert before == await _uids(kubectl)
+
+
+async def test_a_start_that_was_killed_is_finished(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """SIGKILL as soon as the intent is on the disk: the next process brings the add-on up."""
+    async with record_written(mosquitto) as written:
+        start = asyncio.create_task(supervisor.post(f"/addons/{mosquitto}/start"))
+        await written
+        os.kill(supervisor_process(), signal.SIGKILL)
+        with pytest.raises(aiohttp.ClientError):
+            await start
+
+    async def started() -> bool:
+        pods = await kubectl.pods(PODS)
+        return len(pods) == 1 and _ready(pods[0])
+
+    await becomes(started, what="the add-on runs although its starter was killed")
+
+
+@asynccontextmanager
+async def record_written(slug: str) -> AsyncIterator[asyncio.Task[bytes]]:
+    """A task that ends when the add-on's record was renamed into place on the state volume."""
+    records = paths.from_environment().volumes / "state" / "addons"
+    watch = await asyncio.create_subprocess_exec(
+        *("inotifywait", "-q", "-e", "moved_to", "--include", f"{slug}[.]json$", "--format", "%f", str(records)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        await becomes(_inotify_instance(watch.pid), what="inotifywait is watching")
+        assert watch.stdout is not None
+        yield asyncio.create_task(watch.stdout.readline())
+    finally:
+        if watch.returncode is None:
+            watch.kill()
+        await watch.wait()
+
+
+def _inotify_instance(pid: int) -> Callable[[], Awaitable[bool]]:
+    """Whether the process has put its watch in place, by what the kernel tells of its inotify descriptor."""
+
+    async def look() -> bool:
+        infos = Path(f"/proc/{pid}/fdinfo").glob("*")
+        return any("inotify wd:" in info.read_text() for info in infos)
+
+    return look
+
+
+def supervisor_process() -> int:
+    """Process id of our program on the node."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        if b"supervisor_k8s\0" in entry.read_bytes() and b"-m\0" in entry.read_bytes():
+            return int(entry.parent.name)
+    raise AssertionError("no process of the Supervisor on this node")
+
+
+def _ready(pod: dict[str, Any]) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+
+
+def _runs(pod: dict[str, Any]) -> bool:
+    """Whether the add-on's own container works in this pod, terminating or not."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return any(item["name"] == "addon" and "running" in item.get("state", {}) for item in statuses)
+
+
+async def _uids(kubectl: Kubectl) -> dict[str, str]:
+    pods = (await kubectl.json("get", "pods", "-l", "io.hass.managed=true"))["items"]
+    return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pods}
