@@ -142,6 +142,14 @@ class ClusterConflictError(ClusterError):
     """Somebody else changed the object first, or the precondition does not hold."""
 
 
+class ClusterNotFoundError(ClusterRefusedError):
+    """The object, or the whole kind, does not exist."""
+
+
+class ClusterExpiredError(ClusterError):
+    """The API server has forgotten the state we asked to continue from; list anew."""
+
+
 class ClusterUnavailableError(ClusterError, NotReadyError):
     """The API server cannot be reached or is overloaded; worth another try."""
 
@@ -192,6 +200,16 @@ class RepositoryAlreadyAddedError(ConflictError):
 
 class CoreUnreachableError(SupervisorError):
     """Home Assistant Core does not answer through the link."""
+
+
+class CoreAnswerError(SupervisorError):
+    """Home Assistant Core answered with an error. `status` is the HTTP status, or `code` the websocket's error code."""
+
+    message = "Home Assistant Core refused {request}: {reason}"
+
+
+class CoreStartError(RefusedError):
+    """Home Assistant Core did not come up. The intent stands: Kubernetes goes on trying."""
 
 
 class BusyError(RefusedError):
