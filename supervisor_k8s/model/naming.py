@@ -21,6 +21,10 @@ TYPE_CORE = "homeassistant"
 TYPE_ADDON = "addon"
 CORE = "homeassistant"
 ADDONS_SERVICE = "addons"
+ADDON_CONTAINER = "addon"
+"""The container with the add-on's program."""
+HOLD_CONTAINER = "hold"
+"""The container beside it that only waits: it keeps the pod readable after the program ended, and bears witness."""
 
 _UNSAFE = re.compile(r"[^a-z0-9-]")
 _LONGEST = 63
@@ -46,6 +50,11 @@ def _labels(name: str, kind: str) -> dict[str, str]:
 
 def core_labels() -> dict[str, str]:
     return _labels(CORE, TYPE_CORE)
+
+
+def supervisor_labels() -> dict[str, str]:
+    """Labels of what is the Supervisor's own and no workload's."""
+    return _labels("supervisor", "supervisor")
 
 
 def addon_labels(slug: str) -> dict[str, str]:

@@ -1,0 +1,202 @@
+"""Core's own objects: the StatefulSet that a launch freezes, and the Services that follow its port. Pure.
+
+A StatefulSet, because it alone promises one pod at a time by itself; `OnDelete`, because only a launch may roll Core.
+"""
+
+from typing import Any
+
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired import link
+from supervisor_k8s.model.intent import CoreRecord, Manifest
+from supervisor_k8s.model.site import Site
+
+HEADLESS = "homeassistant-headless"
+POD = f"{naming.CORE}-0"
+CONTAINER = "homeassistant"
+FOLDERS = ("homeassistant", "ssl", "share", "media")
+"""Directories of the shared volume that Core mounts; they must be there before its pod starts."""
+SAFE_MODE = "homeassistant/safe-mode"
+"""A file of this name makes Core start without custom integrations; Core deletes it."""
+GRACE = 260
+"""Seconds Core may take to stop: its image's S6_SERVICES_GRACETIME plus 20, as upstream waits."""
+SUPERVISOR_WAIT = 180
+"""Seconds Core's start waits for us: after a power cut both start together, and Core asks only once."""
+_PRIVATE = 0o400
+
+
+def desired_core(record: CoreRecord, *, launch_id: str, version: str, image: str, site: Site) -> tuple[Manifest, ...]:
+    """What one launch of Core freezes, running; without its token Secret. `image` carries its tag."""
+    labels = naming.core_labels()
+    return (
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {
+                "name": naming.CORE,
+                "namespace": site.namespace,
+                "labels": labels,
+                "annotations": _annotations(version, image),
+            },
+            "spec": {
+                "replicas": 1,
+                "serviceName": HEADLESS,
+                "podManagementPolicy": "Parallel",
+                "updateStrategy": {"type": "OnDelete"},
+                "selector": {"matchLabels": {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}},
+                "template": {
+                    "metadata": {
+                        "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
+                        "annotations": _annotations(version, image),
+                    },
+                    "spec": _pod(record, launch_id, version, image, site),
+                },
+            },
+        },
+    )
+
+
+def core_services(port: link.CorePort, site: Site) -> tuple[Manifest, ...]:
+    """Service `homeassistant` for add-ons and people (8123 too, whatever Core's port is), and the headless one."""
+    ports = [
+        {"name": "http", "port": 80, "targetPort": port.number, "protocol": "TCP"},
+        {"name": "http-legacy", "port": 8123, "targetPort": port.number, "protocol": "TCP"},
+    ]
+    direct = [{"name": "http", "port": port.number, "targetPort": port.number, "protocol": "TCP"}]
+    return (
+        _service(naming.CORE, {"type": "ClusterIP", "ports": ports}, site),
+        _service(HEADLESS, {"clusterIP": "None", "publishNotReadyAddresses": True, "ports": direct}, site),
+    )
+
+
+def stopped_core(objects: tuple[Manifest, ...]) -> tuple[Manifest, ...]:
+    """The same objects with no pod."""
+    return tuple(
+        {**item, "spec": {**item["spec"], "replicas": 0}} if item["kind"] == "StatefulSet" else item for item in objects
+    )
+
+
+def _annotations(version: str, image: str) -> dict[str, str]:
+    return {naming.ANNOTATION_VERSION: version, naming.ANNOTATION_IMAGE: image}
+
+
+def _service(name: str, spec: dict[str, Any], site: Site) -> Manifest:
+    selector = {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": site.namespace, "labels": naming.core_labels()},
+        "spec": {**spec, "selector": selector},
+    }
+
+
+def _pod(record: CoreRecord, launch_id: str, version: str, image: str, site: Site) -> dict[str, Any]:
+    security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
+    if site.selinux_level:
+        security["seLinuxOptions"] = {"level": site.selinux_level}
+    return {
+        "terminationGracePeriodSeconds": GRACE,
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "securityContext": security,
+        "dnsConfig": {"searches": list(site.dns_searches)},
+        "initContainers": [_link_container(site), _wait_container(site)],
+        "containers": [_core_container(record, launch_id, version, image, site)],
+        "volumes": _volumes(site),
+    }
+
+
+def _core_container(record: CoreRecord, launch_id: str, version: str, image: str, site: Site) -> dict[str, Any]:
+    token = {"secretKeyRef": {"name": naming.launch_secret(naming.CORE, launch_id), "key": "token"}}
+    supervisor = f"{link.ADDRESS}:{link.SUPERVISOR_PORT}"
+    env: list[dict[str, Any]] = [
+        {"name": "SUPERVISOR", "value": supervisor},
+        {"name": "HASSIO", "value": supervisor},
+        {"name": "SUPERVISOR_TOKEN", "valueFrom": token},
+        {"name": "HASSIO_TOKEN", "valueFrom": token},
+        {"name": "TZ", "value": record.timezone},
+    ]
+    if link.has_socket(version):
+        env.append({"name": "SUPERVISOR_CORE_API_SOCKET", "value": link.SOCKET})
+    if record.duplicate_log_file:
+        env.append({"name": "HA_DUPLICATE_LOG_FILE", "value": "1"})
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "imagePullPolicy": site.image_pull_policy,
+        "env": env,
+        "volumeMounts": [
+            {"name": "shared", "mountPath": "/config", "subPath": "homeassistant"},
+            {"name": "shared", "mountPath": "/ssl", "subPath": "ssl", "readOnly": True},
+            {"name": "shared", "mountPath": "/share", "subPath": "share"},
+            {"name": "shared", "mountPath": "/media", "subPath": "media"},
+            {"name": "run-supervisor", "mountPath": link.SOCKET_DIRECTORY},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - inside Core's container
+        ],
+        # No startup or liveness probe: they would kill an offline database migration.
+        "readinessProbe": {
+            "httpGet": {"path": link.READY_PATH, "port": link.READY_PORT, "scheme": "HTTP"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 8,
+            "failureThreshold": 3,
+            "successThreshold": 1,
+        },
+    }
+
+
+def _link_container(site: Site) -> dict[str, Any]:
+    return {
+        "name": link.NAME,
+        "image": site.supervisor_image,
+        "imagePullPolicy": site.image_pull_policy,
+        "command": ["/usr/bin/core-link"],
+        "restartPolicy": "Always",
+        "securityContext": {
+            "runAsUser": 0,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE", "SETGID", "SETUID"]},
+        },
+        "volumeMounts": [
+            {"name": "core-link", "mountPath": link.CONFIG_DIRECTORY, "readOnly": True},
+            {"name": "run-supervisor", "mountPath": link.SOCKET_DIRECTORY},
+            {"name": "core-link-tmp", "mountPath": "/tmp"},  # noqa: S108 - inside the link's container
+        ],
+    }
+
+
+def _wait_container(site: Site) -> dict[str, Any]:
+    url = f"http://{link.ADDRESS}:{link.SUPERVISOR_PORT}/supervisor/ping"
+    return {
+        "name": "wait-for-supervisor",
+        "image": site.supervisor_image,
+        "imagePullPolicy": site.image_pull_policy,
+        "command": ["/usr/bin/wait-for-supervisor", url, str(SUPERVISOR_WAIT)],
+        "securityContext": {
+            "runAsUser": 65534,
+            "runAsGroup": 65534,
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _volumes(site: Site) -> list[dict[str, Any]]:
+    tls = [{"key": key, "path": f"tls/{key}"} for key in ("tls.crt", "tls.key", "ca.crt")]
+    return [
+        {"name": "shared", "persistentVolumeClaim": {"claimName": site.shared_claim}},
+        {"name": "run-supervisor", "emptyDir": {"medium": "Memory"}},
+        {"name": "shm", "emptyDir": {"medium": "Memory"}},
+        {"name": "core-link-tmp", "emptyDir": {}},
+        # One volume for both, so that the link sees a new configuration and its certificates switch at once.
+        {
+            "name": "core-link",
+            "projected": {
+                "defaultMode": _PRIVATE,
+                "sources": [
+                    {"configMap": {"name": link.NAME, "items": [{"key": "nginx.conf", "path": "nginx.conf"}]}},
+                    {"secret": {"name": link.SERVER_SECRET, "items": tls}},
+                ],
+            },
+        },
+    ]
