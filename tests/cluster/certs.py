@@ -91,10 +91,8 @@ class Authority:
         request = self.directory / f"{name}.csr"
         step.run(["openssl", "req", "-new", "-key", pair.key, "-subj", subject, "-out", request])
         new = pair.certificate.with_suffix(".new")
-        signer = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial"]
-        step.run(
-            ["openssl", "x509", "-req", "-in", request, *signer, "-days", DAYS, "-extfile", extra, "-out", new]
-        )
+        signer: list[str | Path] = ["-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial"]
+        step.run(["openssl", "x509", "-req", "-in", request, *signer, "-days", DAYS, "-extfile", extra, "-out", new])
         new.rename(pair.certificate)
         return pair
 

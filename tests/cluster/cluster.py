@@ -2,7 +2,7 @@
 
 import json
 
-from . import binaries, clusterdns, packages
+from . import binaries, clusterdns, footprint, packages
 from .controlplane import ControlPlane
 from .node import Node, kubectl
 from .steps import Context, together
@@ -21,6 +21,8 @@ def node(ctx: Context) -> Node:
 def up(ctx: Context, *, bare: bool) -> None:
     """Make and start what is missing; with our images unless `bare`."""
     packages.install(ctx)
+    with ctx.step("what is there before us") as step:
+        footprint.remember(step, ctx.paths)
     packages.etcd(ctx)
     builds = [lambda: binaries.ensure(ctx)]
     if not bare:
@@ -50,14 +52,18 @@ def status(ctx: Context) -> int:
     with ctx.step("pods") as step:
         pods = json.loads(kubectl(ctx.paths, step, "get", "pods", "-A", "-o", "json"))["items"]
     for pod in pods:
-        ready = [condition["status"] for condition in pod["status"].get("conditions", []) if condition["type"] == "Ready"]
+        ready = [
+            condition["status"] for condition in pod["status"].get("conditions", []) if condition["type"] == "Ready"
+        ]
         state = "ready" if ready == ["True"] else pod["status"]["phase"]
         ctx.console.say(f"{state:>9}  {pod['metadata']['namespace']}/{pod['metadata']['name']}")
     return 0
 
 
 def _plane(ctx: Context, local: Node) -> None:
-    with ctx.step("control plane", advice="is another program on its ports? `make down` and `make up` begin anew") as step:
+    with ctx.step(
+        "control plane", advice="is another program on its ports? `make down` and `make up` begin anew"
+    ) as step:
         local.prepare_address(step)
         local.plane.start(step)
 

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import socket
+import struct
 from pathlib import Path
 from typing import Any
 
 from . import binaries, scratch, versions
 from .imports import import_archive
 from .node import kubectl
-
-from .steps import Context, Step
+from .steps import Context, Step, until
 
 BUSYBOX = Path("/bin/busybox")
 READY_WAIT = "120s"
+ANSWER_WAIT = 60.0
+"""Seconds until an answer comes through Service and pod."""
 NAME = "coredns"
 LABELS = {"k8s-app": "kube-dns"}
 
@@ -49,7 +52,23 @@ def apply(ctx: Context) -> None:
         applied = kubectl(ctx.paths, step, "apply", "--server-side", "-f", "-", stdin=bundle)
         rollout = ["rollout", "status", f"deployment/{NAME}", f"--timeout={READY_WAIT}"]
         kubectl(ctx.paths, step, "-n", "kube-system", *rollout)
-        step.note("ready" if applied else "")
+        step.write(applied)
+        until(_answers, within=ANSWER_WAIT, what="an answer of the cluster DNS", every=0.3)
+
+
+def _answers() -> bool:
+    """Whether the DNS Service knows the API server: no status, after a reboot, says so truly."""
+    labels = f"kubernetes.default.svc.{versions.CLUSTER_DOMAIN}".split(".")
+    name = b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
+    question = struct.pack("!6H", 1, 0x0100, 1, 0, 0, 0) + name + struct.pack("!2H", 1, 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.settimeout(1.0)
+        try:
+            asker.sendto(question, (versions.DNS_SERVICE_ADDRESS, 53))
+            answer = asker.recv(512)
+        except OSError:
+            return False
+    return socket.inet_aton(versions.API_SERVICE_ADDRESS) in answer
 
 
 def _image(ctx: Context, name: str, files: dict[str, Path], entrypoint: list[str]) -> None:

@@ -14,6 +14,7 @@ that digest under that name, nothing is imported again.
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from . import binaries
 from .paths import Paths
@@ -29,28 +30,28 @@ def import_archive(paths: Paths, step: Step, archive: Path, *, key: str) -> None
     `key` is the content hash of the image's inputs. The step's note says which
     of the two happened.
     """
-    names = archive_names(archive)
+    entries = _manifest(archive)
+    names = [name for entry in entries for name in entry["RepoTags"] or ()]
     present = digests(paths, step)
-    stamps = {name: _stamp(paths, name) for name in names}
-    wanted = {name: {"key": key, "digest": present.get(name)} for name in names}
-    if all(_read(stamps[name]) == wanted[name] for name in names) and all(n in present for n in names):
+    stamps = {name: _read(_stamp(paths, name)) for name in names}
+    if all(name in present and _same(stamps[name], key, present[name]) for name in names):
         step.note("unchanged")
         return
     ctr(paths, step, "image", "import", "--local", str(archive))
     present = digests(paths, step)
     paths.imported.mkdir(parents=True, exist_ok=True)
-    for name, stamp in stamps.items():
-        stamp.write_text(json.dumps({"key": key, "digest": present[name]}))
+    for entry in entries:
+        config = Path(entry["Config"]).name.removesuffix(".json")
+        for name in entry["RepoTags"] or ():
+            stamp = {"name": name, "key": key, "digest": present[name], "config": config}
+            _stamp(paths, name).write_text(json.dumps(stamp))
     step.note("imported")
 
 
-def archive_names(archive: Path) -> list[str]:
-    """The image names a docker-archive carries."""
-    with tarfile.open(archive) as tar:
-        manifest = tar.extractfile("manifest.json")
-        assert manifest is not None
-        entries = json.load(manifest)
-    return [name for entry in entries for name in entry["RepoTags"] or ()]
+def configs(paths: Paths) -> dict[str, str]:
+    """Image name → digest of its configuration, which pods show as their image's id."""
+    stamps = [json.loads(stamp.read_text()) for stamp in paths.imported.glob("*.json")]
+    return {stamp["name"]: stamp["config"] for stamp in stamps}
 
 
 def digests(paths: Paths, step: Step) -> dict[str, str]:
@@ -69,5 +70,16 @@ def _stamp(paths: Paths, name: str) -> Path:
     return paths.imported / f"{name.replace('/', '_').replace(':', '_')}.json"
 
 
-def _read(stamp: Path) -> object:
-    return json.loads(stamp.read_text()) if stamp.exists() else None
+def _read(stamp: Path) -> dict[str, str]:
+    return dict(json.loads(stamp.read_text())) if stamp.exists() else {}
+
+
+def _same(stamp: dict[str, str], key: str, digest: str) -> bool:
+    return stamp.get("key") == key and stamp.get("digest") == digest
+
+
+def _manifest(archive: Path) -> list[dict[str, Any]]:
+    with tarfile.open(archive) as tar:
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        return list(json.load(manifest))

@@ -49,6 +49,7 @@ state = "{root}/run"
 
     [plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]
       BinaryName = "{runc}"
+      Root = "{root}/run/runc"
       SystemdCgroup = false
 
   [plugins."io.containerd.cri.v1.runtime".cni]
@@ -246,7 +247,12 @@ class Node:
         for daemon in self.daemons():
             daemon.check()
         condition = '{.items[*].status.conditions[?(@.type=="Ready")].status}'
-        return kubectl(self.paths, step, "get", "nodes", "-o", f"jsonpath={condition}").strip() == "True"
+        if kubectl(self.paths, step, "get", "nodes", "-o", f"jsonpath={condition}").strip() != "True":
+            return False
+        # After a reboot the condition is an old one: let the kubelet itself answer.
+        asked = f"/api/v1/nodes/{versions.NODE_NAME}/proxy/healthz"
+        kube = f"{binaries.program(self.paths, 'kubectl')} --kubeconfig={self.paths.kubeconfig}"
+        return step.run(["sh", "-c", f"{kube} get --raw {asked} || true"]).strip() == "ok"
 
 
 def kubectl(paths: Paths, step: Step, *arguments: str, stdin: str | None = None) -> str:

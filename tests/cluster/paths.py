@@ -46,12 +46,12 @@ class Paths:
 
     @property
     def kubelet(self) -> Path:
-        """kubelet's root: pods and their volumes."""
+        """Root of kubelet: pods and their volumes."""
         return self.state / "kubelet"
 
     @property
     def volumes(self) -> Path:
-        """hostPath directories of the static PersistentVolumes in manifests/overlays/local."""
+        """Directories of the static PersistentVolumes in manifests/overlays/local."""
         return self.state / "volumes"
 
     @property

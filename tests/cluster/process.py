@@ -54,7 +54,7 @@ class Daemon:
         self.pids.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  # our own command line
+            process = subprocess.Popen(
                 list(self.command),
                 env={**os.environ, **self.env},
                 stdin=subprocess.DEVNULL,

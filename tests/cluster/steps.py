@@ -35,7 +35,7 @@ SPIN = 0.2
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
-class Failed(Exception):
+class Failed(Exception):  # noqa: N818  # reads as what happened, like the states of Kubernetes
     """Something did not work; the message says what, in words for a person."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
@@ -44,7 +44,7 @@ class Failed(Exception):
         self.log = log
 
 
-class StepFailed(Exception):
+class StepFailed(Exception):  # noqa: N818
     """A step failed and the console has said so."""
 
 
@@ -128,7 +128,7 @@ class Step:
         with self.log.open("a") as log:
             log.write(text.rstrip("\n") + "\n")
 
-    def run(
+    def run(  # noqa: PLR0913  # as subprocess.run, by keyword
         self,
         command: Sequence[str | Path],
         *,
@@ -136,10 +136,12 @@ class Step:
         env: Mapping[str, str] | None = None,
         stdin: str | None = None,
         timeout: float = 1800.0,
+        secret: bool = False,
     ) -> str:
         """Run to the end and return standard output. Failed on any other exit code than 0.
 
-        `env` is added to the environment; `timeout` is in seconds.
+        `env` is added to the environment; `timeout` is in seconds; `secret`
+        output is not written to the log.
         """
         words = [str(word) for word in command]
         self.write(f"$ {' '.join(words)}")
@@ -161,7 +163,7 @@ class Step:
             raise Failed(f"{words[0]} is not installed") from error
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{words[0]} did not end within {timeout:.0f} s") from error
-        if done.stdout:
+        if done.stdout and not secret:
             self.write(done.stdout)
         if done.returncode != 0:
             raise Failed(f"{words[0]} ended with exit code {done.returncode}")
@@ -197,7 +199,9 @@ class Context:
         self.console.end(name, step.noted)
 
     def _log(self, name: str) -> Path:
-        log = (self.log_directory or self.paths.logs) / f"step-{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.log"
+        log = (
+            self.log_directory or self.paths.logs
+        ) / f"step-{re.sub(r'[^a-z0-9.]+', '-', name.lower()).strip('-')}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("")
         return log

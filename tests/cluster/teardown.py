@@ -1,3 +1,159 @@
-"""stub"""
-def stop(a,b): pass
-def down(a,b): pass
+"""Stopping the cluster, and taking away everything it made.
+
+`stop` leaves what a machine has after it was switched off: files. `down` takes
+the files too. Both find things by what we recorded or by our own paths and
+names, never by a program's name alone, and both work on a half-made cluster.
+"""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from . import binaries, firewall, footprint, process, versions
+from .node import FORWARD, Node
+from .paths import Paths
+from .process import Record
+from .steps import Context, Failed, Step, until
+
+GRACE = 10.0
+"""Seconds the containers get to end by themselves."""
+EMPTY_WAIT = 10.0
+"""Seconds until a control group of ended processes can be removed."""
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def stop(ctx: Context, node: Node) -> None:
+    """End all processes and take away what a reboot would: mounts, interfaces, rules."""
+    kubelet, proxy, containerd = node.daemons()
+    with ctx.step("stop kubelet and kube-proxy"):
+        kubelet.stop()
+        proxy.stop()
+    with ctx.step("end containers") as step:
+        step.note(f"{_end_containers(ctx.paths)} ended")
+    with ctx.step("stop containerd"):
+        containerd.stop()
+        for shim in _shims(ctx.paths):
+            process.stop(shim, grace=0)
+    with ctx.step("stop control plane"):
+        for daemon in reversed(node.plane.daemons()):
+            daemon.stop()
+    with ctx.step("unmount") as step:
+        step.note(f"{_unmount(step, ctx.paths)} mounts")
+        for runtime in (ctx.paths.containerd / "run", ctx.paths.state / "s"):
+            shutil.rmtree(runtime, ignore_errors=True)
+    with ctx.step("network of the node") as step:
+        _remove_network(step)
+    with ctx.step("control groups"):
+        until(_cgroups_gone, within=EMPTY_WAIT, what="the control groups being empty")
+
+
+def down(ctx: Context, node: Node) -> None:
+    """Stop, then remove every file outside of the cache and put settings back."""
+    stop(ctx, node)
+    with ctx.step("files") as step:
+        footprint.remove(step, ctx.paths)
+        before = ctx.paths.state / "ip_forward.before"
+        if before.exists():
+            FORWARD.write_text(before.read_text())
+        if left := _mounts(ctx.paths):
+            raise Failed(f"still mounted, so nothing is deleted: {', '.join(map(str, left))}")
+        if ctx.paths.state.exists():
+            shutil.rmtree(ctx.paths.state)
+        else:
+            step.note("none")
+
+
+def _end_containers(paths: Paths) -> int:
+    """SIGTERM to all containers, SIGKILL to what is left; how many there were."""
+    found = list(_containers(paths))
+    for record, is_sandbox in found:
+        # A sandbox ends last: its network is the network of its containers.
+        if not is_sandbox:
+            _signal(record, signal.SIGTERM)
+    workloads = [record for record, is_sandbox in found if not is_sandbox]
+    with suppress(Failed):  # by force then
+        until(lambda: not any(map(process.alive, workloads)), within=GRACE, what="end of containers")
+    for record, _ in found:
+        _signal(record, signal.SIGKILL)
+    until(lambda: not any(process.alive(record) for record, _ in found), within=GRACE, what="end of containers")
+    return len(workloads)
+
+
+def _containers(paths: Paths) -> Iterator[tuple[Record, bool]]:
+    """The first process of each container, and whether the container is a pod's sandbox."""
+    for bundle in (paths.containerd / "run" / "io.containerd.runtime.v2.task" / "k8s.io").glob("*"):
+        pid_file, config = bundle / "init.pid", bundle / "config.json"
+        if not pid_file.exists() or not config.exists():
+            continue
+        pid = int(pid_file.read_text())
+        record = process.identify(pid)
+        groups = Path(f"/proc/{pid}/cgroup")
+        # The number may have a new owner; the control group carries the container's id.
+        if record is None or not groups.exists() or bundle.name not in groups.read_text():
+            continue
+        kind = json.loads(config.read_text()).get("annotations", {}).get("io.kubernetes.cri.container-type")
+        yield record, kind == "sandbox"
+
+
+def _shims(paths: Paths) -> Iterator[Record]:
+    """Our containerd's shims: by our program and our socket."""
+    program = binaries.program(paths, "containerd-shim-runc-v2").name
+    socket = str(paths.containerd_socket)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_text().split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if Path(words[0]).name == program and socket in words:
+            record = process.identify(int(entry.name))
+            if record is not None:
+                yield record
+
+
+def _signal(record: Record, number: signal.Signals) -> None:
+    if process.alive(record):
+        try:
+            os.kill(record.pid, number)
+        except ProcessLookupError:
+            return
+
+
+def _mounts(paths: Paths) -> list[Path]:
+    """Mount points below the state directory, the newest first."""
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    ours = [Path(point.encode().decode("unicode_escape")) for point in points]
+    return [point for point in reversed(ours) if paths.state in point.parents]
+
+
+def _unmount(step: Step, paths: Paths) -> int:
+    found = _mounts(paths)
+    for point in found:
+        step.run(["umount", "-l", point])
+    return len(found)
+
+
+def _remove_network(step: Step) -> None:
+    if f" {versions.NODE_ADDRESS}/" in step.run(["ip", "-4", "-o", "address", "show", "dev", "lo"]):
+        step.run(["ip", "address", "del", f"{versions.NODE_ADDRESS}/32", "dev", "lo"])
+    if Path(f"/sys/class/net/{versions.BRIDGE}").exists():
+        step.run(["ip", "link", "del", versions.BRIDGE])
+    firewall.remove(step)
+
+
+def _cgroups_gone() -> bool:
+    """Remove kubelet's control groups as far as they are empty; whether all are gone."""
+    roots = [root for root in (CGROUPS / "kubepods", *CGROUPS.glob("*/kubepods")) if root.is_dir()]
+    for root in roots:
+        folders = [Path(folder) for folder, _, _ in os.walk(root, topdown=False)]
+        for folder in folders:
+            try:
+                folder.rmdir()
+            except OSError:
+                continue  # in use for a moment more
+    return not any(root.exists() for root in roots)
