@@ -1,0 +1,83 @@
+"""Settings: everything wrong is named at once, in words that say what would be right."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from supervisor_k8s.settings import Settings, SettingsError
+from tests import settings_table
+
+REQUIRED = {
+    "SUPERVISOR_RUNTIME": "kubernetes",
+    "SUPERVISOR_MACHINE": "generic-x86-64",
+    "SUPERVISOR_K8S_NAMESPACE": "home-assistant",
+    "SUPERVISOR_K8S_POD_NAME": "supervisor-0",
+    "SUPERVISOR_K8S_SHARED_PVC_CLAIM": "ha-shared-rwx",
+}
+MANIFEST = Path(__file__).parents[2] / "manifests" / "base" / "deployment.yaml"
+
+
+def test_required_variables_are_enough() -> None:
+    """With the required variables alone the rest has its documented default."""
+    settings = Settings.from_environment(REQUIRED)
+    assert settings.share == "/data"
+    assert settings.port == 8080
+    assert "core" in settings.repositories
+
+
+def test_all_that_is_wrong_is_named_at_once() -> None:
+    """Missing and malformed variables stand in one message, a line each."""
+    broken = {**REQUIRED, "SUPERVISOR_PORT": "eighty", "SUPERVISOR_K8S_SHARED_PVC_SIZE": "large"}
+    del broken["SUPERVISOR_MACHINE"]
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environment(broken)
+    lines = str(caught.value).splitlines()
+    assert "SUPERVISOR_MACHINE is missing; it must be set" in lines
+    assert "SUPERVISOR_PORT is 'eighty'; it must be a port number from 1 to 65535" in lines
+    assert "SUPERVISOR_K8S_SHARED_PVC_SIZE is 'large'; it must be a quantity such as 50Gi" in lines
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SUPERVISOR_RUNTIME", "docker"),
+        ("SUPERVISOR_MACHINE", "My Machine"),
+        ("SUPERVISOR_PORT", "0"),
+        ("SUPERVISOR_PORT", "65536"),
+        ("SUPERVISOR_K8S_NAMESPACE", "Home_Assistant"),
+        ("SUPERVISOR_K8S_ALLOW_RWO", "perhaps"),
+        ("SUPERVISOR_K8S_PULL_TIMEOUT", "-1"),
+        ("SUPERVISOR_K8S_PULL_TIMEOUT", "nan"),
+        ("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", "supervisor"),
+        ("SUPERVISOR_K8S_REPOSITORIES", "core"),
+        ("SUPERVISOR_K8S_REPOSITORIES", '["core"]'),
+        ("SUPERVISOR_K8S_REPOSITORIES", '{"core": 1}'),
+    ],
+)
+def test_malformed_values_are_refused(variable: str, value: str) -> None:
+    """The message names the variable and the value."""
+    with pytest.raises(SettingsError, match=f"{variable} is "):
+        Settings.from_environment({**REQUIRED, variable: value})
+
+
+def test_repositories_are_json() -> None:
+    """The built-in stores can be replaced."""
+    given = {**REQUIRED, "SUPERVISOR_K8S_REPOSITORIES": '{"core": "http://git/core.git"}'}
+    assert {"core": "http://git/core.git"} == Settings.from_environment(given).repositories
+
+
+def test_readme_has_every_setting() -> None:
+    """The README's table is what `python -m tests.settings_table` writes."""
+    assert settings_table.table() == settings_table.in_readme()
+
+
+def test_manifest_names_only_settings_that_exist() -> None:
+    """A variable in the Deployment that nobody reads would be a promise nobody keeps."""
+    deployment = yaml.safe_load(MANIFEST.read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    known = {item.metadata["variable"] for item in dataclasses.fields(Settings)}
+    given = {entry["name"] for entry in container["env"]}
+    assert set() == given - known
+    assert set(REQUIRED) <= given
