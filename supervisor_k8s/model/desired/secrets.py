@@ -1,0 +1,36 @@
+"""The Secret of one launch of an add-on: its token. Pure.
+
+Immutable and named after the launch: a restart is a new Secret, so a program that is still ending keeps a valid token
+and nobody else ever gets it.
+"""
+
+import base64
+from collections.abc import Mapping
+
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.intent import Manifest
+
+TOKEN_KEY = "token"  # noqa: S105 - the name of the entry, no secret
+TOKEN_VARIABLES = ("SUPERVISOR_TOKEN", "HASSIO_TOKEN")
+"""Both names that programs look for; the value is the same."""
+
+
+def token_secret(name: str, labels: Mapping[str, str], launch_id: str, token: str) -> Manifest:
+    """Secret with `token` for one launch of the workload `name`; `labels` are the workload's."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": naming.launch_secret(name, launch_id),
+            "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
+        },
+        "type": "Opaque",
+        "immutable": True,
+        "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
+    }
+
+
+def token_environment(name: str, launch_id: str) -> list[Manifest]:
+    """Environment entries that read the token from the launch's Secret; the token itself stands in no other object."""
+    source = {"secretKeyRef": {"name": naming.launch_secret(name, launch_id), "key": TOKEN_KEY}}
+    return [{"name": variable, "valueFrom": source} for variable in TOKEN_VARIABLES]

@@ -1,0 +1,159 @@
+"""The pod of an add-on and what runs it: a Deployment, or a Job for `startup: once`. Pure.
+
+Docker's restart rules on Kubernetes: the program's container is never restarted, and `hold` beside it keeps the pod
+readable after the program ended. A Job's pod ends with its program, so it has no `hold`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.desired.network import addon_selector, container_ports, port_entries, readiness_probe
+from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH
+from supervisor_k8s.model.desired.secrets import token_environment
+from supervisor_k8s.model.desired.security import idle_security, pod_security, program_security
+from supervisor_k8s.model.desired.volumes import folder_mounts, memory_volumes, shared_volume
+from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.site import Site
+
+HOLD = "/usr/bin/hold"
+"""In our own image: waits for SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddonLaunch:
+    """What one start decided, as far as the pod shows it. `image` is with tag."""
+
+    id: str
+    version: str
+    image: str
+    options: Mapping[str, Any]
+    ports: Mapping[str, int | None]
+    timezone: str
+
+
+def addon_deployment(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+    name = naming.addon_name(config.slug)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(name, config, launch, site),
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 0,
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": addon_selector(config.slug)},
+            "template": _pod_template(config, launch, site),
+        },
+    }
+
+
+def addon_job(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+    """Job for `startup: once`; a new name each time, for a Job never runs twice."""
+    name = naming.launch_secret(naming.addon_name(config.slug), launch.id)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(name, config, launch, site),
+        "spec": {"backoffLimit": 0, "podReplacementPolicy": "Failed", "template": _pod_template(config, launch, site)},
+    }
+
+
+def _metadata(name: str, config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+    """Slug, version and image stand on the objects: from them the records are rebuilt when our own file is damaged."""
+    return {
+        "name": name,
+        "namespace": site.namespace,
+        "labels": naming.addon_labels(config.slug),
+        "annotations": _annotations(config, launch),
+    }
+
+
+def _annotations(config: AddonConfig, launch: AddonLaunch) -> dict[str, str]:
+    return {
+        naming.ANNOTATION_SLUG: config.slug,
+        naming.ANNOTATION_VERSION: launch.version,
+        naming.ANNOTATION_IMAGE: launch.image,
+    }
+
+
+def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+    once = config.startup == "once"
+    memory, _ = memory_volumes(config)
+    spec: dict[str, Any] = {
+        "hostname": naming.pod_hostname(config.slug),
+        "subdomain": naming.ADDONS_SERVICE,
+        "dnsConfig": {"searches": list(site.dns_searches)},
+        # One pod at a time: the gate is lifted when no other pod of this add-on exists.
+        "schedulingGates": [{"name": naming.GATE}],
+        "nodeSelector": {"kubernetes.io/arch": KUBERNETES_ARCH.get(site.arch, site.arch)},
+        "enableServiceLinks": False,
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": config.timeout,
+        "securityContext": pod_security(site),
+        "containers": [_program(config, launch, site)] + ([] if once else [_hold(site)]),
+        "volumes": [shared_volume(site), *memory],
+    }
+    if once:
+        spec["restartPolicy"] = "Never"
+    if config.init:
+        # Docker would put a reaper before the program; with a shared process namespace the sandbox reaps.
+        spec["shareProcessNamespace"] = True
+    labels = {**naming.addon_labels(config.slug), naming.LABEL_LAUNCH: launch.id}
+    return {"metadata": {"labels": labels, "annotations": _annotations(config, launch)}, "spec": spec}
+
+
+def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+    once = config.startup == "once"
+    ports = container_ports(config, launch.ports)
+    probe = None if once else readiness_probe(config, launch.options)
+    security = program_security(config)
+    container: dict[str, Any] = {
+        "name": naming.ADDON_CONTAINER,
+        "image": launch.image,
+        "imagePullPolicy": site.image_pull_policy,
+        "env": _environment(config, launch),
+        "volumeMounts": _mounts(config),
+    }
+    if not once:
+        container["restartPolicy"] = "Never"
+    if ports:
+        container["ports"] = port_entries(ports)
+    if probe is not None:
+        container["readinessProbe"] = probe
+    if security is not None:
+        container["securityContext"] = security
+    if config.stdin:
+        container["stdin"] = True
+    return container
+
+
+def _hold(site: Site) -> Manifest:
+    return {
+        "name": naming.HOLD_CONTAINER,
+        "image": site.supervisor_image,
+        "imagePullPolicy": site.image_pull_policy,
+        "command": [HOLD],
+        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"memory": "16Mi"}},
+        "securityContext": idle_security(),
+    }
+
+
+def _environment(config: AddonConfig, launch: AddonLaunch) -> list[Manifest]:
+    """Environment by name, each once: Kubernetes answers 500 to a duplicate. What the manifest says yields to ours."""
+    plain: dict[str, str] = dict(config.environment)
+    if config.legacy:
+        plain |= {key: str(value) for key, value in launch.options.items() if isinstance(value, str | int | float)}
+    plain["TZ"] = launch.timezone
+    entries: dict[str, Manifest] = {name: {"name": name, "value": value} for name, value in plain.items() if name}
+    token = token_environment(naming.addon_name(config.slug), launch.id)
+    return list((entries | {entry["name"]: entry for entry in token}).values())
+
+
+def _mounts(config: AddonConfig) -> list[Manifest]:
+    """Mounts by path, each once; a folder that the manifest puts on a tmpfs path wins."""
+    _, memory = memory_volumes(config)
+    by_path = {mount["mountPath"]: mount for mount in [*memory, *folder_mounts(config)]}
+    return list(by_path.values())
