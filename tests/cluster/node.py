@@ -268,6 +268,7 @@ def _cni(paths: Paths) -> str:
         "isGateway": True,
         "ipMasq": False,
         "hairpinMode": True,
+        "mtu": _mtu(),
         "ipam": {
             "type": "host-local",
             "ranges": [[{"subnet": versions.POD_CIDR}]],
@@ -277,6 +278,18 @@ def _cni(paths: Paths) -> str:
     }
     ports = {"type": "portmap", "capabilities": {"portMappings": True}}
     return json.dumps({"cniVersion": "1.0.0", "name": versions.NETWORK, "plugins": [bridge, ports]}, indent=1)
+
+
+def _mtu() -> int:
+    """The smallest packet size of the machine's interfaces: what pods send must fit through each."""
+    interfaces = Path("/sys/class/net")
+    sizes = [
+        int((interface / "mtu").read_text())
+        for interface in interfaces.iterdir()
+        # Real and virtual network cards; not bridges, tunnels and the like, which may be another cluster's.
+        if (interface / "device").exists()
+    ]
+    return min([1500, *sizes])
 
 
 def _resolv_conf() -> str:

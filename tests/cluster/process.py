@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,9 @@ from pathlib import Path
 
 from .steps import Failed
 
+MARK = "SUPERVISOR_K8S_DAEMON"
+"""Environment variable that names a daemon's record: who was started but, by
+bad luck, not recorded can be found by it."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 POLL = 0.05
 KILL_WAIT = 10.0
@@ -53,17 +55,8 @@ class Daemon:
             self.stop()
         self.pids.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            process = subprocess.Popen(
-                list(self.command),
-                env={**os.environ, **self.env},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        started = _start_time(process.pid)
-        record = Record(pid=process.pid, started=started or 0, boot=_boot(), description=described)
+        pid = self._spawn()
+        record = Record(pid=pid, started=_start_time(pid) or 0, boot=_boot(), description=described)
         write_record(self.record, record)
         return True
 
@@ -80,6 +73,21 @@ class Daemon:
     def stop(self, *, grace: float = 20.0) -> None:
         """End the recorded process, by force after `grace` seconds, and forget it."""
         stop_recorded(self.record, grace=grace)
+
+    def _spawn(self) -> int:
+        # Not subprocess: its objects warn when they are dropped while the process lives, and ours shall live on.
+        append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        return os.posix_spawn(
+            self.command[0],
+            tuple(self.command),
+            {**os.environ, **self.env, MARK: str(self.record)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), append, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
 
     def _description(self) -> str:
         digest = hashlib.sha256(json.dumps([list(self.command), sorted(self.env.items())]).encode())

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from . import binaries, firewall, footprint, process, versions
+from . import firewall, footprint, process, versions
 from .node import FORWARD, Node
 from .paths import Paths
 from .process import Record
@@ -36,11 +36,11 @@ def stop(ctx: Context, node: Node) -> None:
         step.note(f"{_end_containers(ctx.paths)} ended")
     with ctx.step("stop containerd"):
         containerd.stop()
-        for shim in _shims(ctx.paths):
-            process.stop(shim, grace=0)
     with ctx.step("stop control plane"):
         for daemon in reversed(node.plane.daemons()):
             daemon.stop()
+        for straggler in _stragglers(ctx.paths):
+            process.stop(straggler, grace=0)
     with ctx.step("unmount") as step:
         step.note(f"{_unmount(step, ctx.paths)} mounts")
         for runtime in (ctx.paths.containerd / "run", ctx.paths.state / "s"):
@@ -99,18 +99,17 @@ def _containers(paths: Paths) -> Iterator[tuple[Record, bool]]:
         yield record, kind == "sandbox"
 
 
-def _shims(paths: Paths) -> Iterator[Record]:
-    """Our containerd's shims: by our program and our socket."""
-    program = binaries.program(paths, "containerd-shim-runc-v2").name
-    socket = str(paths.containerd_socket)
+def _stragglers(paths: Paths) -> Iterator[Record]:
+    """Processes that carry the mark of our daemons: containerd's shims, and whoever was not recorded."""
+    mark = f"{process.MARK}={paths.pids}/".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            words = (entry / "cmdline").read_text().split("\0")
-        except (FileNotFoundError, ProcessLookupError):
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if Path(words[0]).name == program and socket in words:
+        if any(variable.startswith(mark) for variable in environment):
             record = process.identify(int(entry.name))
             if record is not None:
                 yield record

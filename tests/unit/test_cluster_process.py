@@ -1,0 +1,80 @@
+"""The local cluster's own tools: daemons known by more than a number, and images with the same bytes each time."""
+
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import process, scratch
+from tests.cluster.process import Daemon
+from tests.cluster.steps import Failed
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    config = tmp_path / "config"
+    config.write_text("one")
+    script = "import time; print('up', flush=True); time.sleep(60)"
+    daemon = Daemon(
+        name="sleeper",
+        command=[sys.executable, "-c", script],
+        pids=tmp_path / "pids",
+        logs=tmp_path / "logs",
+        reads=[config],
+    )
+    yield daemon
+    daemon.stop()
+
+
+def pid(daemon: Daemon) -> int:
+    record = process.read_record(daemon.record)
+    assert record is not None
+    return record.pid
+
+
+def test_a_running_daemon_is_left_alone(daemon: Daemon) -> None:
+    assert daemon.ensure()
+    first = pid(daemon)
+    assert not daemon.ensure()
+    assert pid(daemon) == first
+
+
+def test_a_changed_file_needs_a_new_process(daemon: Daemon) -> None:
+    daemon.ensure()
+    first = pid(daemon)
+    daemon.reads[0].write_text("two")
+    assert daemon.ensure()
+    assert pid(daemon) != first
+
+
+def test_a_number_with_a_new_owner_is_not_ours(daemon: Daemon) -> None:
+    daemon.ensure()
+    record = process.read_record(daemon.record)
+    assert record is not None
+    assert process.alive(record)
+    assert not process.alive(dataclasses.replace(record, started=record.started + 1))
+    assert not process.alive(dataclasses.replace(record, boot="another"))
+
+
+def test_stop_ends_and_forgets(daemon: Daemon) -> None:
+    daemon.ensure()
+    ended = pid(daemon)
+    daemon.stop()
+    assert not daemon.running()
+    assert not daemon.record.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(ended, 0)
+    with pytest.raises(Failed, match="sleeper ended"):
+        daemon.check()
+
+
+def test_same_files_give_the_same_archive(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(b"\x7fELF")
+    first, second = tmp_path / "first.tar", tmp_path / "second.tar"
+    for target in (first, second):
+        scratch.image(target, name="localhost/x:1", files={"bin/x": program}, entrypoint=["/bin/x"])
+    assert first.read_bytes() == second.read_bytes()
