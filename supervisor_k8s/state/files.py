@@ -11,6 +11,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,8 @@ def _replace(path: Path, content: bytes) -> None:
         temporary.replace(path)
         _sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # tidying up; the error of the write is the one to tell
+            temporary.unlink()
         reason = _REASONS.get(error.errno or 0, error.strerror)
         raise StateFileError(f"{path} was not written: {reason}") from error
 
