@@ -2,15 +2,10 @@
 
 import json
 
-from . import binaries, clusterdns, footprint, packages
+from . import binaries, clusterdns, footprint, images, packages
 from .controlplane import ControlPlane
 from .node import Node, kubectl
 from .steps import Context, together
-
-try:
-    from . import images
-except ImportError:  # pragma: no cover  # the cluster alone does not need them
-    images = None  # type: ignore[assignment]
 
 
 def node(ctx: Context) -> Node:

@@ -15,7 +15,10 @@ from .paths import Paths
 from .steps import Context, Failed, Step, until
 
 OVERLAY = Path("manifests") / "overlays" / "local"
-SUPERVISOR_WAIT = 180
+GIT_SERVER = Path("tests") / "images" / "git-server" / "manifests.yaml"
+GIT_SERVER_NAMESPACE = "git-server"
+ROLLOUT_WAIT = 180
+"""Seconds until a Deployment is available."""
 CORE_WAIT = 600.0
 """Seconds until Core's pod is ready: its first start migrates and compiles."""
 ENTRY_WAIT = 300.0
@@ -28,15 +31,16 @@ ENTRIES = "/api/config/config_entries/entry?domain=hassio"
 
 def up(ctx: Context) -> None:
     """Apply the manifests, wait for Home Assistant, and say where it is."""
+    with ctx.step("git server of the add-on store") as step:
+        # Part of the surroundings, not of the product: elsewhere the store is on the internet.
+        kubectl(ctx.paths, step, "apply", "-f", str(ctx.paths.repository / GIT_SERVER))
+        _roll_out(ctx, step, GIT_SERVER_NAMESPACE, "git-server")
     with ctx.step("manifests", advice=f"try `kubectl apply -k {OVERLAY}`") as step:
         changed = kubectl(ctx.paths, step, "apply", "-k", str(ctx.paths.repository / OVERLAY))
         lines = changed.splitlines()
         step.note(f"{sum(not line.endswith('unchanged') for line in lines)} of {len(lines)} objects changed")
     with ctx.step("supervisor", advice=_look("deployment/supervisor")) as step:
-        if _outdated(ctx.paths, step):
-            _kubectl(ctx, step, "rollout", "restart", "deployment/supervisor")
-            step.note("new image")
-        _kubectl(ctx, step, "rollout", "status", "deployment/supervisor", f"--timeout={SUPERVISOR_WAIT}s")
+        _roll_out(ctx, step, versions.NAMESPACE, "supervisor")
     with ctx.step("Home Assistant Core", advice=_look("homeassistant-0 -c homeassistant")) as step:
         until(lambda: _core_ready(ctx, step), within=CORE_WAIT, what="Core being ready", every=1.0)
     with ctx.step("Core's Supervisor integration", advice=_look("homeassistant-0 -c homeassistant")) as step:
@@ -98,17 +102,28 @@ def _core_ready(ctx: Context, step: Step) -> bool:
     return _kubectl(ctx, step, "get", "statefulset", "homeassistant", "--ignore-not-found", "-o", count).strip() == "1"
 
 
-def _outdated(paths: Paths, step: Step) -> bool:
-    """Whether the Supervisor's pod runs another image than the one its name means now."""
-    listed = kubectl(paths, step, "-n", versions.NAMESPACE, "get", "pods", "-o", "json")
+def _roll_out(ctx: Context, step: Step, namespace: str, name: str) -> None:
+    """Wait until a Deployment is there, with the image that its image's name means now."""
+    inside = ["-n", namespace, "rollout"]
+    if _outdated(ctx.paths, step, namespace, name):
+        kubectl(ctx.paths, step, *inside, "restart", f"deployment/{name}")
+        step.note("new image")
+    kubectl(ctx.paths, step, *inside, "status", f"deployment/{name}", f"--timeout={ROLLOUT_WAIT}s")
+
+
+def _outdated(paths: Paths, step: Step, namespace: str, name: str) -> bool:
+    """Whether a pod of the Deployment runs another image than the one its name means now."""
+    listed = kubectl(paths, step, "-n", namespace, "get", "pods", "-o", "json")
     known = imports.configs(paths)
     statuses = [
         status
         for pod in json.loads(listed)["items"]
-        if pod["metadata"]["name"].startswith("supervisor-")
+        if pod["metadata"]["name"].startswith(f"{name}-") and "deletionTimestamp" not in pod["metadata"]
         for status in pod["status"].get("containerStatuses", ())
     ]
-    return any(status["image"] in known and known[status["image"]] not in status["imageID"] for status in statuses)
+    # A container that has not been made yet has no image id, and will get the right one.
+    started = [status for status in statuses if status["imageID"] and status["image"] in known]
+    return any(known[status["image"]] not in status["imageID"] for status in started)
 
 
 def _where(ctx: Context, step: Step) -> str:
