@@ -6,265 +6,174 @@ package client settings reach a build as read-only mounts: a layer that held the
 to every user.
 """
 
-from __future__ import annotations
-
-import configparser
 import hashlib
 import json
 import os
 import re
-import subprocess
+import shutil
 import tarfile
-import time
-from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+from . import buildclient
+from .paths import Paths
+from .steps import Failed, Step
 
-CA_MOUNT = "/run/build-client/ca.pem"
-"""Where a build finds the machine's certificate bundle: not in /etc/ssl, so that installing ca-certificates
-in a build does not write into the mount."""
-
-LOG_TAIL = 30
+STORAGE = {"STORAGE_DRIVER": "overlay"}
 
 
-class BuildError(RuntimeError):
-    """A build command failed; the message says which, and ends with the tail of its log."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Archive:
-    """A built image on disk: an OCI archive whose manifest digest containerd keeps on import."""
+    """A built image on disk, as a docker-archive."""
 
     name: str
     path: Path
-    digest: str
+    key: str
+    """Hash of the inputs of the build."""
 
 
-@dataclass
-class Buildah:
-    """Runs buildah and mmdebstrap below one cache directory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What makes one image. `inputs` are the files and folders of the context that count."""
 
-    cache: Path
-    say: Callable[[str], None] = print
-    _client: list[str] | None = field(default=None, init=False)
+    name: str
+    context: Path
+    inputs: Sequence[str]
+    dockerfile: str = "Dockerfile"
+    bases: Sequence[Archive] = ()
+    args: Mapping[str, str] = field(default_factory=dict)
+    layers: bool = False
+    """Keep every layer for the next build: for what is built again and again while one works on it."""
 
-    def base(self, name: str, suite: str) -> Archive:
-        """A Debian base under its public name, so that Dockerfiles need no other default here than at a user's."""
-        command = [
-            "mmdebstrap",
-            "--variant=minbase",
-            # A mirror's copy of the testing suite may carry a release file past its date.
-            '--aptopt=Acquire::Check-Valid-Until "false"',
-            '--customize-hook=rm "$1/etc/apt/apt.conf.d/99mmdebstrap"',
-            suite,
-        ]
-        key = _digest([name, *command])
-        archive = self._known(name, key)
-        if archive is None:
-            tar = self.cache / f"{key}.rootfs.tar"
-            with _Timed(self.say, f"base {name}"):
-                self._run(name, [*command, str(tar)])
-                container = self._buildah(name, "from", "scratch")
-                self._buildah(name, "add", "--quiet", container, str(tar), "/")
-                self._buildah(name, "config", "--cmd", "bash", container)
-                self._buildah(name, "commit", "--quiet", "--rm", container, name)
-            tar.unlink()
-            archive = self._archive(name, key)
+    @property
+    def key(self) -> str:
+        parts = [self.name, *(f"{name}={value}" for name, value in sorted(self.args.items()))]
+        parts += [image_id(base) for base in self.bases]
+        return _digest(parts + _fingerprints(self.context, [self.dockerfile, *self.inputs]))
+
+
+def planned(paths: Paths, recipe: Recipe) -> Archive:
+    """Where the image of a recipe is, once it is built."""
+    return _planned(paths, recipe.name, recipe.key)
+
+
+def planned_base(paths: Paths, *, name: str, suite: str) -> Archive:
+    """Where a base is, once it is built."""
+    return _planned(paths, name, _digest([name, *_bootstrap(suite)]))
+
+
+def base(paths: Paths, step: Step, *, name: str, suite: str) -> Archive:
+    """A minimal Debian under the public name that Dockerfiles have as the default of their BASE."""
+    archive = planned_base(paths, name=name, suite=suite)
+    if archive.path.exists():
+        step.note("cached")
         return archive
+    archive.path.parent.mkdir(parents=True, exist_ok=True)
+    root = archive.path.with_suffix(".rootfs.tar")
+    step.run([*_bootstrap(suite), root])
+    container = step.run(_buildah(paths, "from", "scratch"), env=STORAGE).strip()
+    step.run(_buildah(paths, "add", "--quiet", container, str(root), "/"), env=STORAGE)
+    step.run(_buildah(paths, "config", "--cmd", "bash", container), env=STORAGE)
+    step.run(_buildah(paths, "commit", "--quiet", "--rm", container, name), env=STORAGE)
+    root.unlink()
+    _save(paths, step, archive)
+    step.note("built")
+    return archive
 
-    def build(
-        self,
-        name: str,
-        context: Path,
-        *,
-        dockerfile: Path | None = None,
-        inputs: Iterable[Path] | None = None,
-        bases: Sequence[Archive] = (),
-        args: Mapping[str, str] | None = None,
-    ) -> Archive:
-        """The image of a Dockerfile; built only when one of its inputs is new.
 
-        `inputs` are the files and folders of the context that count (default: the whole context).
-        """
-        dockerfile = dockerfile or context / "Dockerfile"
-        args = args or {}
-        parts = [name, *(f"{key}={value}" for key, value in sorted(args.items()))]
-        parts += [base.digest for base in bases]
-        parts += _fingerprints(context, [dockerfile, *(inputs if inputs is not None else [context])])
-        key = _digest(parts)
-        archive = self._known(name, key)
-        if archive is None:
-            for base in bases:
-                self._load(base)
-            with _Timed(self.say, f"image {name}"):
-                self._build(name, context, dockerfile, args)
-            archive = self._archive(name, key)
+def build(paths: Paths, step: Step, recipe: Recipe) -> Archive:
+    """The image of a Dockerfile; built only when one of its inputs is new."""
+    archive = planned(paths, recipe)
+    if archive.path.exists():
+        step.note("cached")
         return archive
-
-    def _build(self, name: str, context: Path, dockerfile: Path, args: Mapping[str, str]) -> None:
-        command = ["build", "--runtime", "runc", "--network", "host", "--pull-never", "--format", "oci"]
-        command += ["--layers=false", "--file", str(dockerfile), "--tag", name]
-        command += [f"--volume={mount}" for mount in self._client_mounts()]
-        command += [f"--build-arg={key}={value}" for key, value in args.items()]
-        self._run(name, self._command(*command, str(context)), show=re.compile(r"^(\[\d+/\d+\] )?STEP "))
-
-    def _known(self, name: str, key: str) -> Archive | None:
-        path = self._path(name, key)
-        return Archive(name, path, _manifest_digest(path)) if path.exists() else None
-
-    def _archive(self, name: str, key: str) -> Archive:
-        """Write the archive beside its final name first: a half-written one must never look finished."""
-        path = self._path(name, key)
-        partial = path.with_suffix(".partial")
-        partial.unlink(missing_ok=True)
-        # Layers stay uncompressed: packing and unpacking them costs more than the disk they save.
-        self._buildah(name, "push", "--quiet", "--disable-compression", name, f"oci-archive:{partial}:{name}")
-        partial.rename(path)
-        for old in self.cache.glob(f"{_file_stem(name)}-*.tar"):
-            if old != path:
-                old.unlink()
-        return Archive(name, path, _manifest_digest(path))
-
-    def _load(self, archive: Archive) -> None:
-        """Bring a base back from its archive when the storage lost it or holds an older one under that name."""
-        found = subprocess.run(
-            self._command("inspect", "--type", "image", "--format", "{{.FromImageDigest}}", archive.name),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if found.stdout.strip() != archive.digest:
-            self._buildah(archive.name, "pull", "--quiet", f"oci-archive:{archive.path}")
-
-    def _path(self, name: str, key: str) -> Path:
-        return self.cache / f"{_file_stem(name)}-{key}.tar"
-
-    def _command(self, *arguments: str) -> list[str]:
-        storage = self.cache / "storage"
-        return ["buildah", "--root", str(storage), "--runroot", str(self.cache / "run"), *arguments]
-
-    def _buildah(self, name: str, *arguments: str) -> str:
-        return self._run(name, self._command(*arguments))
-
-    def _run(self, name: str, command: Sequence[str], show: re.Pattern[str] | None = None) -> str:
-        """Run with the output in a log file; lines that match `show` are said; the last line is the answer."""
-        log = self.cache / "logs" / f"{_file_stem(name)}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        tail: deque[str] = deque(maxlen=LOG_TAIL)
-        environment = {**os.environ, "STORAGE_DRIVER": "overlay", "BUILDAH_ISOLATION": "oci"}
-        with (
-            log.open("a", encoding="utf-8") as sink,
-            subprocess.Popen(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-            ) as process,
-        ):
-            for line in process.stdout or ():
-                sink.write(line)
-                tail.append(line.rstrip())
-                if show and show.match(line):
-                    self.say(f"    {line.strip()[:100]}")
-        if process.returncode:
-            text = "\n".join(f"    {line}" for line in tail)
-            raise BuildError(f"{name}: `{command[0]}` ended with {process.returncode}; {log} ends:\n{text}")
-        return tail[-1] if tail else ""
-
-    def _client_mounts(self) -> list[str]:
-        """The machine's pip and apt settings and its certificates, as files to mount into build steps."""
-        if self._client is None:
-            folder = self.cache / "client"
-            folder.mkdir(parents=True, exist_ok=True)
-            bundle = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
-            (folder / "pip.conf").write_text(_pip_settings(bundle), encoding="utf-8")
-            (folder / "apt.conf").write_text(_apt_settings(bundle), encoding="utf-8")
-            self._client = [
-                f"{folder / 'pip.conf'}:/etc/pip.conf:ro",
-                f"{folder / 'apt.conf'}:/etc/apt/apt.conf.d/99build-client:ro",
-            ]
-            if bundle.exists():
-                self._client.append(f"{bundle}:{CA_MOUNT}:ro")
-        return self._client
+    for needed in recipe.bases:
+        _restore(paths, step, needed)
+    command = ["build", "--runtime", "runc", "--network", "host", "--pull-never"]
+    command += [f"--layers={str(recipe.layers).lower()}", "--tag", recipe.name]
+    command += ["--file", str(recipe.context / recipe.dockerfile)]
+    command += [f"--volume={mount}" for mount in buildclient.mounts(paths.image_cache / "client")]
+    command += [f"--build-arg={name}={value}" for name, value in recipe.args.items()]
+    # To standard error, which the step logs while the build goes on.
+    redirect = ["sh", "-c", 'exec "$@" >&2', "build"]
+    step.run([*redirect, *_buildah(paths, *command, str(recipe.context))], env=STORAGE, timeout=3600)
+    _save(paths, step, archive)
+    step.note("built")
+    return archive
 
 
-def _pip_settings(bundle: Path) -> str:
-    """pip's configuration as this machine has it, files first and then its environment, as one file."""
-    merged = configparser.RawConfigParser()
-    merged.read(["/etc/pip.conf", Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf"])
-    if not merged.has_section("global"):
-        merged.add_section("global")
-    for key, value in os.environ.items():
-        if key.startswith("PIP_") and not value.startswith("/"):
-            merged.set("global", key.removeprefix("PIP_").lower().replace("_", "-"), value)
-    if bundle.exists():
-        merged.set("global", "cert", CA_MOUNT)
-    lines = []
-    for section in merged.sections():
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {value}" for key, value in merged.items(section)]
-    return "\n".join(lines) + "\n"
+def image_id(archive: Archive) -> str:
+    """The image's id: the digest of its configuration, which names its layers."""
+    with tarfile.open(archive.path) as tar:
+        manifest = tar.extractfile("manifest.json")
+        if manifest is None:
+            raise Failed(f"{archive.path} is no image archive: remove it and try again")
+        config: str = json.load(manifest)[0]["Config"]
+    return config.removesuffix(".json")
 
 
-def _apt_settings(bundle: Path) -> str:
-    """apt's proxies as this machine has them, the bundle, and leave to use a mirror that lags behind."""
-    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=False)
-    lines = [line for line in dump.stdout.splitlines() if re.match(r"Acquire::https?::proxy", line, re.IGNORECASE)]
-    lines.append('Acquire::Check-Valid-Until "false";')
-    lines.append('Acquire::Retries "3";')
-    if bundle.exists():
-        lines.append(f'Acquire::https::CaInfo "{CA_MOUNT}";')
-    return "\n".join(lines) + "\n"
+def _bootstrap(suite: str) -> list[str]:
+    return [
+        "mmdebstrap",
+        "--variant=minbase",
+        # A mirror's copy of the testing suite may carry a release file past its date.
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        '--customize-hook=rm "$1/etc/apt/apt.conf.d/99mmdebstrap"',
+        suite,
+    ]
 
 
-def _fingerprints(context: Path, paths: Iterable[Path]) -> list[str]:
+def _planned(paths: Paths, name: str, key: str) -> Archive:
+    return Archive(name, paths.image_cache / f"{_stem(name)}-{key}.tar", key)
+
+
+def _save(paths: Paths, step: Step, archive: Archive) -> None:
+    """Write the archive beside its final name first: a half-written one must never look finished."""
+    partial = archive.path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    target = f"docker-archive:{partial}:{archive.name}"
+    step.run(_buildah(paths, "push", "--quiet", archive.name, target), env=STORAGE)
+    partial.rename(archive.path)
+    for old in archive.path.parent.glob(f"{_stem(archive.name)}-{"?" * len(archive.key)}.tar"):
+        if old != archive.path:
+            old.unlink()
+    # What an earlier build left without a name; layers that are still in use stay.
+    step.run(["sh", "-c", 'exec "$@" || true', "prune", *_buildah(paths, "rmi", "--prune")], env=STORAGE)
+
+
+def _restore(paths: Paths, step: Step, archive: Archive) -> None:
+    """Bring a base back from its archive when the storage lost it or holds another one under its name."""
+    query = _buildah(paths, "images", "--quiet", "--no-trunc", "--filter", f"reference={archive.name}")
+    if image_id(archive) not in step.run(query, env=STORAGE):
+        step.run(_buildah(paths, "pull", "--quiet", f"docker-archive:{archive.path}"), env=STORAGE)
+
+
+def _buildah(paths: Paths, *arguments: str) -> list[str]:
+    program = shutil.which("buildah") or "buildah"
+    storage = paths.image_cache / "storage"
+    return [program, "--root", str(storage), "--runroot", str(paths.image_cache / "run"), *arguments]
+
+
+def _fingerprints(context: Path, inputs: Iterable[str]) -> list[str]:
     """One line per file: place, executable bit, content. Order and time stamps do not count."""
     files: set[Path] = set()
-    for path in paths:
-        files.update(entry for entry in path.rglob("*") if entry.is_file()) if path.is_dir() else files.add(path)
+    for path in (context / name for name in inputs):
+        files.update(path.rglob("*") if path.is_dir() else [path])
     lines = []
     for file in sorted(files):
-        if "__pycache__" in file.parts:
+        if file.is_dir() or "__pycache__" in file.parts:
             continue
+        if not file.exists():
+            raise Failed(f"{file} is missing, but the image is made from it")
         mode = "x" if file.stat().st_mode & 0o100 else "-"
         lines.append(f"{os.path.relpath(file, context)} {mode} {hashlib.sha256(file.read_bytes()).hexdigest()}")
     return lines
-
-
-def _manifest_digest(archive: Path) -> str:
-    with tarfile.open(archive) as tar:
-        index = tar.extractfile("index.json")
-        if index is None:
-            raise BuildError(f"{archive} is no OCI archive: remove it and try again")
-        digest: str = json.load(index)["manifests"][0]["digest"]
-        return digest
 
 
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _file_stem(name: str) -> str:
+def _stem(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", name)
-
-
-class _Timed:
-    """Says when something starts and how long it took."""
-
-    def __init__(self, say: Callable[[str], None], what: str) -> None:
-        self.say = say
-        self.what = what
-        self.start = time.monotonic()
-
-    def __enter__(self) -> None:
-        self.say(f"  {self.what}: building")
-
-    def __exit__(self, *_: object) -> None:
-        self.say(f"  {self.what}: {time.monotonic() - self.start:.0f} s")

@@ -1,0 +1,88 @@
+"""The images that the local cluster runs: ours, Home Assistant Core, one add-on and a git server.
+
+They carry the names that users' images have, so that nothing in the product knows a local build. See
+`imports.py` for the contract of `build` and `load`.
+"""
+
+from collections.abc import Mapping
+
+from . import buildah, imports
+from .buildah import Archive, Recipe
+from .paths import Paths
+from .steps import Context
+
+SUPERVISOR = "ghcr.io/supervisor-k8s/supervisor:dev"
+CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.11.0"
+MOSQUITTO = "docker.io/homeassistant/amd64-addon-mosquitto:7.1.0"
+GIT_SERVER = "localhost/git-server:1"
+
+STABLE = "docker.io/library/debian:trixie-slim"
+TESTING = "docker.io/library/debian:forky-slim"
+SUITES = {STABLE: "trixie", TESTING: "forky"}
+"""Our stand-ins for public base images: name → Debian release."""
+
+ADVICE = "the log ends with the instruction that failed; packages come through this machine's apt and pip"
+
+
+def build(ctx: Context) -> None:
+    """Make every archive that is not in the cache yet; needs no cluster."""
+    _archives(ctx)
+
+
+def load(ctx: Context) -> None:
+    """Import every image into the cluster's containerd, unless it is there already."""
+    for archive in _archives(ctx, quiet=True):
+        with ctx.step(f"import {archive.name}", advice="is containerd running, and is there disk space?") as step:
+            imports.import_archive(ctx.paths, step, archive.path, key=archive.key)
+
+
+def recipes(paths: Paths, bases: Mapping[str, Archive]) -> list[Recipe]:
+    """What each image is made from; the longest build first."""
+    ours = paths.repository / "tests" / "images"
+    return [
+        Recipe(
+            name=CORE,
+            context=ours / "core",
+            inputs=("requirements.txt", "standins"),
+            bases=(bases[TESTING],),
+        ),
+        Recipe(
+            name=SUPERVISOR,
+            context=paths.repository,
+            inputs=("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.txt", "rootfs", "supervisor_k8s"),
+            bases=(bases[STABLE],),
+            layers=True,
+        ),
+        Recipe(
+            name=MOSQUITTO,
+            context=ours / "addon-mosquitto",
+            inputs=("run.py",),
+            bases=(bases[STABLE],),
+        ),
+        Recipe(
+            name=GIT_SERVER,
+            context=ours,
+            dockerfile="git-server/Dockerfile",
+            inputs=("git-server", "addon-mosquitto/repository"),
+            bases=(bases[STABLE],),
+        ),
+    ]
+
+
+def _archives(ctx: Context, *, quiet: bool = False) -> list[Archive]:
+    """Every image as an archive, made where it is missing. `quiet` leaves out steps that would find all done."""
+    bases = {}
+    for name, suite in SUITES.items():
+        planned = buildah.planned_base(ctx.paths, name=name, suite=suite)
+        if not (quiet and planned.path.exists()):
+            with ctx.step(f"base image {name}", advice=ADVICE) as step:
+                buildah.base(ctx.paths, step, name=name, suite=suite)
+        bases[name] = planned
+    archives = []
+    for recipe in recipes(ctx.paths, bases):
+        planned = buildah.planned(ctx.paths, recipe)
+        if not (quiet and planned.path.exists()):
+            with ctx.step(f"build {recipe.name}", advice=ADVICE) as step:
+                buildah.build(ctx.paths, step, recipe)
+        archives.append(planned)
+    return archives
