@@ -127,6 +127,12 @@ class AddonNotSupportedError(RefusedError):
     """The manifest asks for something this cluster does not allow; the text says what and how to allow it."""
 
 
+class ManifestError(RefusedError):
+    """An add-on's manifest is not valid; the store skips it. Names the key, its value and what would be right."""
+
+    message = "Manifest key {key} is {value}; it must be {right}"
+
+
 # --- the cluster -------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +212,17 @@ class CoreAnswerError(SupervisorError):
     """Home Assistant Core answered with an error. `status` is the HTTP status, or `code` the websocket's error code."""
 
     message = "Home Assistant Core refused {request}: {reason}"
+
+
+class CoreVersionInstalledError(RefusedError):
+    message = "Home Assistant version {version} is already installed"
+    error_key = "homeassistant_update_already_installed_error"
+
+
+class CoreMigratingError(NotReadyError):
+    """Stopping Core now would damage its database; `force` does it anyway."""
+
+    message = "Offline database migration in progress, try again after it has completed"
 
 
 class CoreStartError(RefusedError):

@@ -76,7 +76,7 @@ def cli_secret(token: str, namespace: str) -> Manifest:
         "kind": "Secret",
         "metadata": {"name": CLI_SECRET, "namespace": namespace, "labels": naming.supervisor_labels()},
         "type": "Opaque",
-        "stringData": {CLI_KEY: token},
+        "data": {CLI_KEY: base64.b64encode(token.encode()).decode()},
     }
 
 

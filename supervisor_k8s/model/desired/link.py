@@ -11,7 +11,8 @@ A sidecar in Core's pod (nginx) with three doors:
   that nobody borrows the pod's own address.
 """
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, field
 
 from awesomeversion import AwesomeVersion
 from jinja2 import Environment, StrictUndefined
@@ -41,7 +42,8 @@ LEGACY_PORT = 8123
 DEFAULT_PORT = 80
 
 # `daemon` and `pid` are the start script's. Temporary paths are named because the root file system is read-only.
-# `auth_request` asks Core and drops its answer's body; `try_files` runs after it, `return` alone would run before.
+# `auth_request` asks Core and drops its answer's body; `try_files` runs after it, `return` alone would run before. Not
+# 404 in `error_page`: that is also what `internal` answers to somebody who asks for /port.
 _NGINX = """\
 include /etc/nginx/modules-enabled/*.conf;
 user root;
@@ -120,8 +122,7 @@ http {
             proxy_pass http://127.0.0.1:{{ port }}/manifest.json;
 {%- endif %}
 {%- if socket %}
-            proxy_intercept_errors on;
-            error_page 301 302 307 308 400 401 403 404 500 502 503 504 = @socket;
+            error_page 502 504 = @socket;
 {%- endif %}
         }
 {%- if socket %}
@@ -190,10 +191,7 @@ class KeyPair:
     """A certificate and its private key, both PEM."""
 
     certificate: str
-    key: str = ""
-
-    def __repr__(self) -> str:
-        return "KeyPair(…)"
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +212,15 @@ def link_secrets(keys: LinkKeys, site: Site) -> tuple[Manifest, ...]:
             "kind": "Secret",
             "metadata": {"name": name, "namespace": site.namespace, "labels": naming.core_labels()},
             "type": "kubernetes.io/tls",
-            "stringData": {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": keys.authority.certificate},
+            "data": {
+                "tls.crt": _encoded(pair.certificate),
+                "tls.key": _encoded(pair.key),
+                "ca.crt": _encoded(keys.authority.certificate),
+            },
         }
         for name, pair in pairs.items()
     )
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

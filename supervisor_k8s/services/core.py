@@ -1,0 +1,329 @@
+"""Home Assistant Core's life: first start, start, stop, restart, rebuild, update, options, and where it is.
+
+Core runs from a frozen launch. Only the verbs here make a new one; what Core tells us about itself (port, TLS, time
+zone) changes the link and the Service around it and never rolls it. Operations run as jobs of the group
+`home_assistant_core`, which is the caller's part: these are plain coroutines that take as long as they take.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+from uuid import uuid4
+
+from supervisor_k8s.errors import (
+    ClusterError,
+    CoreAnswerError,
+    CoreMigratingError,
+    CoreStartError,
+    CoreUnreachableError,
+    CoreVersionInstalledError,
+    NotReadyError,
+    RefusedError,
+    TookTooLongError,
+)
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.core import FOLDERS, GRACE, POD, SAFE_MODE, core_services, desired_core, stopped_core
+from supervisor_k8s.model.desired.link import CorePort, core_port, has_socket, link_config, nginx_text
+from supervisor_k8s.model.desired.secrets import token_secret
+from supervisor_k8s.model.intent import CORE_KEY, CoreRecord, Intent, Launch, Manifest, Wanted
+from supervisor_k8s.model.recovery import core_token_secret, recovered_core
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.status import NO_ADDRESS, AddonState, Status, observe_core, pod_address
+from supervisor_k8s.model.token import digest
+from supervisor_k8s.reconcile import Cluster, Live, Workload
+from supervisor_k8s.remote.home_assistant import CoreState, Door
+from supervisor_k8s.state.records import Records
+
+_LOGGER = logging.getLogger(__name__)
+FIRST_VERSION = "2026.11.0"
+"""Core's version of a new installation when no setting says another one."""
+UP_WAIT = 900.0
+"""Seconds from a start until Core must be running, as upstream allows; clients of a start wait as long as we do."""
+GONE_MARGIN = 30.0
+"""Seconds a pod may need beyond its grace before a stop counts as failed."""
+
+    link_secrets: Callable[[], Sequence[Manifest]]
+    make_directories: Callable[[Sequence[str]], Awaitable[None]]
+    """Makes directories of the shared volume, by their paths in it."""
+    touch: Callable[[str], Awaitable[None]]
+    """Makes an empty file on the shared volume unless it is there."""
+    pull: Callable[[str, Callable[[str], None]], Awaitable[None]]
+    """Has an image brought to a node, telling its stages."""
+    core_state: Callable[[], Awaitable[CoreState]]
+    """Core's own word; raises CoreUnreachableError."""
+    wait_up: Callable[[float], Awaitable[None]]
+    """Returns when Core is running; raises TookTooLongError after so many seconds."""
+    ask: Callable[[str], Awaitable[Any]]
+    """The answer to an empty POST to a path of Core's API."""
+
+
+class Core:
+    """Home Assistant Core as a workload."""
+
+    def __init__(  # noqa: PLR0913 - its place in the house, keyword-only
+        self,
+        *,
+        cluster: CoreCluster,
+        converge: Callable[[str], Awaitable[None]],
+        records: Records,
+        site: Site,
+        image: str,
+        neighbours: Neighbours,
+        first_version: str = FIRST_VERSION,
+    ) -> None:
+        """`image` is the official one of this machine, without tag."""
+        self._cluster = cluster
+        self._converge = converge
+        self._records = records
+        self._site = site
+        self._official = image
+        self._to = neighbours
+        self._first_version = first_version
+        self._held = False
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def record(self) -> CoreRecord:
+        """The stored record. NotReadyError before `prepare`."""
+        if self._records.core is None:
+            raise NotReadyError("Home Assistant Core is not set up yet")
+        return self._records.core
+
+    @property
+    def version(self) -> str:
+        return self.record.version
+
+    @property
+    def image(self) -> str:
+        """The image without tag."""
+        return self.record.image or self._official
+
+    @property
+    def port(self) -> CorePort:
+        """Where the Core that runs (or would run) listens."""
+        return core_port(self.record, self._running_version())
+
+    def status(self) -> Status:
+        return observe_core(self._pod())
+
+    def address(self) -> str:
+        """IPv4 address of Core's pod, `0.0.0.0` when there is none."""
+        return pod_address(self._pods())
+
+    def door(self) -> Door | None:
+        """Where the core-link is now, None when Core has no pod with an address."""
+        address = self.address()
+        if self._records.core is None or address == NO_ADDRESS:
+            return None
+        by_token = not has_socket(self._running_version())
+        return Door(address=address, by_token=by_token, refresh_token=self.record.refresh_token if by_token else None)
+
+    def info(self) -> Mapping[str, Any]:
+        """The facts of `GET /core/info` under upstream's keys. Newer versions are not known yet: none is offered."""
+        record = self.record
+        return {
+            "version": record.version,
+            "version_latest": record.version,
+            "update_available": False,
+            "machine": self._site.machine,
+            "ip_address": self.address(),
+            "arch": self._site.arch,
+            "image": self.image,
+            "boot": record.boot,
+            "port": self.port.number,
+            "ssl": record.ssl,
+            "watchdog": record.watchdog,
+            "audio_input": record.audio_input,
+            "audio_output": record.audio_output,
+            "backups_exclude_database": record.backups_exclude_database,
+            "duplicate_log_file": record.duplicate_log_file,
+        }
+
+    def workload(self) -> Workload:
+        """What the cluster is to hold: the frozen launch, and around it what follows Core's port."""
+        launch = self.record.intent.launch
+        text = nginx_text(self._running_version(), self.port, self._site)
+        around = (
+            *self._to.link_secrets(),
+            link_config(text, self._site),
+            *core_services(self.port, self._site),
+        )
+        if launch is None:
+            return Workload(key=CORE_KEY, labels=_LABELS, objects=around, running=False)
+        running = self.record.intent.wanted is Wanted.RUNNING and not self._held
+        objects = launch.objects if running else stopped_core(launch.objects)
+        return Workload(key=CORE_KEY, labels=_LABELS, objects=(*around, *objects), running=running)
+
+    # --- verbs -----------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Have a record: the stored one, else what the cluster still shows of a Core that runs, else a new one."""
+        if self._records.core is not None:
+            return
+        uuid = uuid4().hex
+        live = self._cluster.get("StatefulSet", naming.CORE)
+        secret = None if live is None else self._cluster.get("Secret", core_token_secret(live))
+        recovered = recovered_core(live, secret, uuid=uuid, site=self._site)
+        if recovered is not None:
+            _LOGGER.warning("Core's record was missing; rebuilt from the Core %s in the cluster", recovered.version)
+        elif live is not None:
+            _LOGGER.warning(
+                "Core's record was missing and the cluster's Core does not tell enough: it is launched anew"
+            )
+        await self._records.save_core(recovered or CoreRecord(version=self._first_version, uuid=uuid))
+
+    async def boot(self) -> None:
+        """At our own start: a Core that never ran is launched if it is to boot. One that runs is left alone.
+
+        Returns without waiting for it: its image may take long, and the cluster tries for as long as it takes.
+        """
+        if self.record.boot and self.record.intent.launch is None:
+            _LOGGER.info("First start of Home Assistant Core %s", self.version)
+            await self._launch()
+        await self._converge(CORE_KEY)
+
+    async def start(self) -> None:
+        """Bring Core up and wait until it runs. CoreStartError when it does not; it is then still tried."""
+        if self.record.intent.wanted is Wanted.RUNNING and self._pods():
+            return
+        await self._pods_gone()
+        await self._launch()
+        await self._converge(CORE_KEY)
+        await self._up()
+
+    async def stop(self, *, force: bool = False) -> None:
+        """Take Core down and wait until its pod is gone. CoreMigratingError during a migration, unless forced."""
+        await self._refuse_in_migration(force=force)
+        await self._records.update_core(lambda now: replace(now, intent=replace(now.intent, wanted=Wanted.STOPPED)))
+        await self._converge(CORE_KEY)
+        await self._pods_gone()
+
+    async def restart(self, *, safe_mode: bool = False, force: bool = False) -> None:
+        """Stop, wait for the pod to be gone, start with a new launch and wait until Core runs."""
+        await self._refuse_in_migration(force=force)
+        if safe_mode:
+            await self._to.touch(SAFE_MODE)
+        await self._renew()
+        await self._up()
+
+    async def rebuild(self, *, safe_mode: bool = False, force: bool = False) -> None:
+        """Make the container anew: here every restart does."""
+        await self.restart(safe_mode=safe_mode, force=force)
+
+    async def update(self, version: str | None = None, on_stage: Callable[[str], None] = lambda _: None) -> None:
+        """Go to `version`: bring its image to a node, then restart with it if Core is meant to run.
+
+        CoreVersionInstalledError, ImagePullError (nothing was changed then), CoreStartError.
+        """
+        if version is None:
+            raise RefusedError("The latest version of Home Assistant is not known here; name the version to install")
+        if version == self.version:
+            raise CoreVersionInstalledError(version=version)
+        await self._refuse_in_migration(force=False)
+        await self._to.pull(f"{self.image}:{version}", on_stage)
+        await self._records.update_core(lambda now: replace(now, version=version))
+        if self.record.intent.wanted is Wanted.RUNNING:
+            await self._renew()
+            await self._up()
+
+    async def check(self) -> None:
+        """Have the running Core check its configuration files. RefusedError with its findings."""
+        try:
+            answer = await self._to.ask("/api/config/core/check_config")
+        except CoreUnreachableError as error:
+            raise RefusedError(f"The configuration is checked by the running Home Assistant: {error}") from error
+        if not isinstance(answer, Mapping) or answer.get("result") != "valid":
+            errors = answer.get("errors") if isinstance(answer, Mapping) else None
+            raise RefusedError(str(errors or "Home Assistant says the configuration is not valid"))
+
+    async def set_options(self, changes: Mapping[str, Any]) -> None:
+        """Store fields of the record: boot, image, port, ssl, watchdog, refresh_token, audio_input, audio_output,
+        backups_exclude_database, duplicate_log_file, timezone. Nothing restarts; a new port or TLS reaches the link.
+        """
+        before = self.port
+        await self._records.update_core(lambda now: replace(now, **changes))
+        if self.port != before:
+            try:
+                await self._converge(CORE_KEY)
+                if (pod := self._pod()) is not None:
+                    await self._cluster.touch(pod)
+            except ClusterError as error:
+                _LOGGER.warning("Core's new port is stored and reaches the cluster later: %s", error)
+
+    # --- steps -----------------------------------------------------------------------------------------------
+
+    async def _renew(self) -> None:
+        """A new launch in place of the present one. Until the old pod is gone the record stays as it is: its token
+        remains good, and whoever comes after a crash of ours finds Core to be started.
+        """
+        self._held = True
+        try:
+            await self._converge(CORE_KEY)
+            await self._pods_gone()
+            await self._launch()
+        finally:
+            self._held = False
+            await self._converge(CORE_KEY)
+
+    async def _launch(self) -> None:
+        """Freeze a new launch and record it as wanted."""
+        await self._to.make_directories(FOLDERS)
+        launch = self._freeze(self.record)
+        await self._records.update_core(lambda now: replace(now, intent=Intent(Wanted.RUNNING, launch)))
+
+    def _freeze(self, record: CoreRecord) -> Launch:
+        launch_id, token = secrets.token_hex(4), secrets.token_hex(_TOKEN_BYTES)
+        image = f"{self.image}:{record.version}"
+        secret = token_secret(naming.CORE, naming.core_labels(), launch_id, token)
+        objects = desired_core(record, launch_id=launch_id, version=record.version, image=image, site=self._site)
+        return Launch(
+            id=launch_id,
+            version=record.version,
+            image=image,
+            token_digest=digest(token),
+            objects=(secret, *objects),
+            timezone=record.timezone,
+        )
+
+    async def _up(self) -> None:
+        """Wait until the pod serves, then until Core says that it runs."""
+
+        def settled() -> Status | None:
+            status = self.status()
+            return status if status.fatal or status.state is AddonState.STARTED else None
+
+        try:
+            status = await self._cluster.until(settled, within=UP_WAIT)
+            if not status.fatal:
+                await self._to.wait_up(UP_WAIT)
+        except TookTooLongError as error:
+            reason = self.status().reason or str(error)
+            raise CoreStartError(f"Home Assistant Core did not start within {UP_WAIT:.0f} s: {reason}") from error
+        if status.fatal:
+            raise CoreStartError(f"Home Assistant Core cannot start: {status.reason}")
+
+    async def _refuse_in_migration(self, *, force: bool) -> None:
+        if force:
+            return
+        try:
+            state = await self._to.core_state()
+        except (CoreUnreachableError, CoreAnswerError):
+            return
+        if state.migrating:
+            raise CoreMigratingError
+
+    async def _pods_gone(self) -> None:
+        await self._cluster.until(lambda: not self._pods() or None, within=GRACE + GONE_MARGIN)
+
+    def _running_version(self) -> str:
+        launch = self.record.intent.launch
+        return launch.version if launch is not None else self.record.version
+
+    def _pods(self) -> Sequence[Live]:
+        return self._cluster.select("Pod", _LABELS)
+
+    def _pod(self) -> Live | None:
+        return self._cluster.get("Pod", POD)
