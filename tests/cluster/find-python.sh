@@ -6,7 +6,7 @@
 set -eu
 
 works() {
-	"$1" -c 'import sys, venv, ssl; sys.exit(sys.version_info < (3, 13))' >/dev/null 2>&1
+	"$1" -c 'import sys, venv, ensurepip, ssl; sys.exit(sys.version_info < (3, 13))' >/dev/null 2>&1
 }
 
 try() {
