@@ -1,0 +1,212 @@
+"""The one connection to the Kubernetes API server: JSON in, JSON out, by path.
+
+kubernetes_asyncio gives transport and credentials (a service account token that is read again as it rotates, or a
+kubeconfig); its typed models are not used, because objects stay the plain dicts that `model/` renders. Every foreign
+exception ends here and becomes one of the ClusterError family.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+import orjson
+from kubernetes_asyncio import config
+from kubernetes_asyncio.client import ApiClient, Configuration
+
+from supervisor_k8s import metrics
+from supervisor_k8s.errors import (
+    ClusterConflictError,
+    ClusterError,
+    ClusterExpiredError,
+    ClusterNotFoundError,
+    ClusterRefusedError,
+    ClusterUnavailableError,
+)
+
+REQUEST_WAIT = 20.0
+"""Seconds until a request must have been answered."""
+CONNECT_WAIT = 10.0
+"""Seconds until the connection of a stream must stand."""
+PARALLEL = 16
+"""Requests at the same time, streams not counted: after our start, hundreds of workloads converge at once."""
+LONGEST_MESSAGE = 1000
+LONGEST_LINE = 8 * 2**20
+"""Bytes after which a line of a stream is cut: several times the largest object, and a bound for a log without line
+ends."""
+
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+JSON = "application/json"
+
+
+class Client:
+    """Requests to one API server."""
+
+    def __init__(self, configuration: Any) -> None:
+        """`configuration` is kubernetes_asyncio's; an event loop must be running."""
+        # Log followers and watches each hold a connection, so the number of these is not limited.
+        configuration.connection_pool_maxsize = 0
+        self._api = ApiClient(configuration)
+        self._turn = asyncio.Semaphore(PARALLEL)
+
+    @classmethod
+    def in_cluster(cls) -> Self:
+        """With the service account of our pod. ClusterError when we are in none."""
+        configuration = Configuration()
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException as error:
+            raise ClusterError(f"There is no service account to work with: {error}") from error
+        return cls(configuration)
+
+    @classmethod
+    async def from_kubeconfig(cls, path: Path, *, context: str | None = None) -> Self:
+        """With a kubeconfig file, for work outside of the cluster. ClusterError when it cannot be used."""
+        configuration = Configuration()
+        try:
+            await config.load_kube_config(
+                config_file=str(path), context=context, client_configuration=configuration, persist_config=False
+            )
+        except config.ConfigException as error:
+            raise ClusterError(f"{path} cannot be used: {error}") from error
+        return cls(configuration)
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> dict[str, Any]:
+        """The answer's JSON object, within REQUEST_WAIT from when it is our turn.
+
+        ClusterRefusedError, ClusterNotFoundError, ClusterConflictError, ClusterExpiredError, ClusterUnavailableError.
+        """
+        async with self._turn:
+            with _translated(method):
+                response = await self._call(method, path, query, REQUEST_WAIT, body, content_type)
+                async with response:
+                    content = await response.read()
+        metrics.CLUSTER_REQUESTS.labels(verb=method, code=str(response.status)).inc()
+        _raise_for(response.status, content)
+        return _parsed(content)
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *, query: Mapping[str, str], silence: float | None
+    ) -> AsyncIterator[AsyncGenerator[bytes]]:
+        """GET whose answer does not end: the body of the `async with` iterates over its lines, without line ends.
+
+        A connection that is silent for longer than `silence` seconds is given up with ClusterUnavailableError; None
+        never gives up.
+        """
+        with _translated("GET"):
+            response = await self._call("GET", path, query, (CONNECT_WAIT, silence))
+        metrics.CLUSTER_REQUESTS.labels(verb="GET", code=str(response.status)).inc()
+        async with response:
+            if response.status != HTTPStatus.OK:
+                with _translated("GET"):
+                    content = await response.read()
+                _raise_for(response.status, content)
+            yield _lines(response.content)
+
+    async def _call(  # noqa: PLR0913, PLR0917 - what a request consists of
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        limit: float | tuple[float, float | None],
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> Any:
+        """The open response. `limit`: seconds for all of it, or for the connection and for each silence."""
+        return await self._api.call_api(
+            path,
+            method,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": JSON, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=limit,
+        )
+
+
+async def _lines(content: Any) -> AsyncGenerator[bytes]:
+    rest = b""
+    with _translated("GET"):
+        async for chunk in content.iter_any():
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line
+            if len(rest) > LONGEST_LINE:
+                yield rest
+                rest = b""
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _translated(verb: str) -> Iterator[None]:
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        metrics.CLUSTER_REQUESTS.labels(verb=verb, code="error").inc()
+        said = str(error) or "no answer in time"
+        raise ClusterUnavailableError(f"The Kubernetes API server cannot be reached: {said}") from error
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise ClusterUnavailableError("The Kubernetes API server answered with something that is no JSON") from error
+    if not isinstance(answer, dict):
+        raise ClusterUnavailableError("The Kubernetes API server answered with JSON that is no object")
+    return answer
+
+
+RETRIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+"""Client errors that pass by themselves: a token is just being rotated, or the server is busy."""
+
+
+def _raise_for(status: int, content: bytes) -> None:
+    if status < HTTPStatus.BAD_REQUEST:
+        return
+    message = _message(status, content)
+    raise error_for(status, message)
+
+
+def error_for(status: int, message: str) -> ClusterError:
+    """The error for an HTTP status, or for the status of an ERROR event inside a watch."""
+    if status == HTTPStatus.NOT_FOUND:
+        return ClusterNotFoundError(message)
+    if status == HTTPStatus.CONFLICT:
+        return ClusterConflictError(message)
+    if status == HTTPStatus.GONE:
+        return ClusterExpiredError(message)
+    if status in RETRIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ClusterUnavailableError(message)
+    return ClusterRefusedError(message)
+
+
+def _message(status: int, content: bytes) -> str:
+    """The API server's own sentence: the message of its Status object, or the text a proxy in between gave."""
+    try:
+        answer = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        answer = None
+    if isinstance(answer, dict) and answer.get("message"):
+        return str(answer["message"])[:LONGEST_MESSAGE]
+    text = content[:LONGEST_MESSAGE].decode(errors="replace").strip()
+    return text or f"The Kubernetes API server answered {status}"

@@ -1,0 +1,113 @@
+"""The cluster as everybody above sees it: one object with the reads, the waits and the writes.
+
+`reconcile.py` declares what it and the services need of it (a Protocol, so that contract tests can run on a double);
+the parts are in the files beside this one.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from datetime import datetime
+
+from supervisor_k8s.cluster.apply import Applier
+from supervisor_k8s.cluster.cache import Cache, Listener
+from supervisor_k8s.cluster.client import Client
+from supervisor_k8s.cluster.pods import Pods
+from supervisor_k8s.cluster.watch import Pace, Watches
+from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.naming import owner_selector
+from supervisor_k8s.model.status import Live
+
+
+class Cluster:
+    """One namespace of one cluster. Nothing is known before `run` has been started and `listed` has returned."""
+
+    def __init__(self, *, client: Client, namespace: str, pace: Pace | None = None) -> None:
+        """`pace`: how patient the watches are; None for the ordinary values."""
+        self.namespace = namespace
+        self._cache = Cache()
+        self._applier = Applier(client=client, cache=self._cache, namespace=namespace)
+        self._pods = Pods(client=client, namespace=namespace)
+        self._watches = Watches(
+            client=client, cache=self._cache, namespace=namespace, selector=owner_selector(), pace=pace
+        )
+
+    async def run(self) -> None:
+        """Keep the cache true until cancelled; never gives up on an API server that is away."""
+        await self._watches.run()
+
+    async def listed(self, *, within: float) -> None:
+        """Wait until the cache knows everything once. ClusterUnavailableError after `within` seconds."""
+        await self._cache.listed(within=within)
+
+    @property
+    def connected(self) -> bool:
+        """Whether every watch hears the API server now; when not, the cache is what was true before."""
+        return self._watches.connected
+
+    # --- from the cache ------------------------------------------------------------------------------------------
+
+    def get(self, kind: str, name: str) -> Live | None:
+        """The object, None when there is none of ours. ClusterUnavailableError before the first list."""
+        return self._cache.get(kind, name)
+
+    def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Live]:
+        """Our objects with these labels, by name. ClusterUnavailableError before the first list."""
+        return self._cache.select(kind, labels)
+
+    async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T:
+        """Wait until `condition` gives something else than None; asked after every change of the cache.
+
+        TookTooLongError after `within` seconds.
+        """
+        return await self._cache.until(condition, within=within)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener(kind, old, new)` at every change of one of our objects, in order."""
+        self._cache.subscribe(listener)
+
+    # --- requests ------------------------------------------------------------------------------------------------
+
+    async def read(self, kind: str, name: str) -> Live | None:
+        """The object by a request of its own, ours or not; None when there is none."""
+        return await self._applier.read(kind, name)
+
+    async def apply(self, manifest: Manifest) -> Live:
+        """Server-side apply, forced; replaces what cannot be changed; the answer is in the cache."""
+        return await self._applier.apply(manifest)
+
+    async def delete(self, live: Live) -> None:
+        """Delete exactly this object; gone already is fine. Does not wait for its end."""
+        await self._applier.delete(live)
+
+    async def lift_gate(self, pod: Live) -> None:
+        """Remove our scheduling gate from this pod."""
+        await self._applier.lift_gate(pod)
+
+    async def touch(self, pod: Live) -> None:
+        """Make the kubelet refresh the pod's ConfigMap volumes now."""
+        await self._applier.touch(pod)
+
+    def logs(  # noqa: PLR0913 - the log's own parameters
+        self,
+        pod: str,
+        container: str,
+        *,
+        tail_lines: int | None = None,
+        follow: bool = False,
+        since: datetime | None = None,
+        previous: bool = False,
+        timestamps: bool = False,
+    ) -> AsyncGenerator[bytes]:
+        """Lines of a container's log, oldest first; see `Pods.logs`."""
+        return self._pods.logs(
+            pod,
+            container,
+            tail_lines=tail_lines,
+            follow=follow,
+            since=since,
+            previous=previous,
+            timestamps=timestamps,
+        )
+
+    async def events_of(self, live: Live) -> Sequence[Live]:
+        """The Events about this very object, oldest first."""
+        return await self._pods.events_of(live)

@@ -1,0 +1,61 @@
+"""What only a pod can tell: the log of its containers, and the Events about it."""
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime
+
+from supervisor_k8s.cluster.client import Client
+from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.model.status import Live
+
+
+class Pods:
+    """Logs and Events of one namespace."""
+
+    def __init__(self, *, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+
+    async def logs(  # noqa: PLR0913 - the log's own parameters
+        self,
+        pod: str,
+        container: str,
+        *,
+        tail_lines: int | None = None,
+        follow: bool = False,
+        since: datetime | None = None,
+        previous: bool = False,
+        timestamps: bool = False,
+    ) -> AsyncGenerator[bytes]:
+        """Lines of a container's log without line ends, oldest first.
+
+        `follow` goes on until the container ends; an add-on may be silent for days, so it never times out. `previous`
+        is the container before its last restart. Whoever leaves the loop early closes the connection with
+        `contextlib.aclosing`. ClusterNotFoundError: no such pod; ClusterRefusedError: the container has not started.
+        """
+        query = {"container": container}
+        if tail_lines is not None:
+            query["tailLines"] = str(tail_lines)
+        if since is not None:
+            query["sinceTime"] = since.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        for name, wanted in (("follow", follow), ("previous", previous), ("timestamps", timestamps)):
+            if wanted:
+                query[name] = "true"
+        path = f"{KINDS['Pod'].path(self._namespace, pod)}/log"
+        async with self._client.stream(path, query=query, silence=None if follow else QUIET) as lines:
+            async for line in lines:
+                yield line
+
+    async def events_of(self, live: Live) -> Sequence[Live]:
+        """The Events about this very object, oldest first."""
+        about = {"involvedObject.uid": live["metadata"]["uid"], "involvedObject.name": live["metadata"]["name"]}
+        query = {"fieldSelector": ",".join(f"{key}={value}" for key, value in about.items())}
+        answer = await self._client.request("GET", KINDS["Event"].path(self._namespace), query=query)
+        return sorted(answer["items"], key=_when)
+
+
+QUIET = 30.0
+"""Seconds a log that is not followed may pause before the connection counts as dead."""
+
+
+def _when(event: Live) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])

@@ -1,0 +1,170 @@
+"""Keeps the cache true: list once, then watch, for each kind, for as long as the process lives.
+
+A watch ends for many reasons and none of them is an error of ours: its time is over (go on from the last version), the
+version is too old (410: list anew), the connection broke or fell silent (pause, go on). It never gives up.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from supervisor_k8s import metrics
+from supervisor_k8s.cluster.backoff import FIRST, LONGEST, Backoff
+from supervisor_k8s.cluster.cache import Cache, stripped
+from supervisor_k8s.cluster.client import Client, error_for
+from supervisor_k8s.cluster.kinds import CACHED, Kind
+from supervisor_k8s.errors import ClusterError, ClusterExpiredError, ClusterUnavailableError
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How patient the watches are; all but `chunk` in seconds."""
+
+    session: float = 540.0
+    """The API server ends a watch after this long (up to a tenth less, so that they do not all end together)."""
+    silence: float = 150.0
+    """A watch that said nothing for this long is dead: bookmarks come about once a minute, even without changes."""
+    chunk: int = 500
+    """Objects per page of a list."""
+    first_pause: float = FIRST
+    longest_pause: float = LONGEST
+
+
+class Watches:
+    """One task per cached kind. `connected` tells whether all of them hear the API server now."""
+
+    def __init__(
+        self, *, client: Client, cache: Cache, namespace: str, selector: Mapping[str, str], pace: Pace | None = None
+    ) -> None:
+        wanted = ",".join(f"{key}={value}" for key, value in selector.items())
+        self._watches = [
+            _Watch(
+                kind, client, cache, path=kind.path(namespace), selector=wanted, pace=pace or Pace(), told=self._told
+            )
+            for kind in CACHED
+        ]
+        self.connected = False
+
+    async def run(self) -> None:
+        """Watch everything; ends only by being cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for watch in self._watches:
+                group.create_task(watch.run(), name=f"watch {watch.kind.plural}")
+
+    def _told(self, kind: Kind, why: str) -> None:
+        connected = all(watch.hears for watch in self._watches)
+        if connected == self.connected:
+            return
+        self.connected = connected
+        metrics.CLUSTER_CONNECTED.set(connected)
+        if connected:
+            _LOGGER.info("Connected to the Kubernetes API server")
+        else:
+            _LOGGER.warning("The watch on %s is interrupted: %s", kind.plural, why)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watch:
+    """One kind."""
+
+    kind: Kind
+    client: Client
+    cache: Cache
+    path: str
+    selector: str
+    pace: Pace
+    told: Callable[[Kind, str], None]
+    """Called with the reason whenever `hears` was set."""
+    hears: bool = False
+    _version: str | None = None
+    """Where to go on; None: list anew."""
+    _progress: bool = False
+    """Whether the API server said anything since the last try."""
+
+    async def run(self) -> None:
+        backoff = Backoff(first=self.pace.first_pause, longest=self.pace.longest_pause)
+        while True:
+            self._progress = False
+            reason = await self._try()
+            metrics.WATCH_RESTARTS.labels(kind=self.kind.name, reason=reason).inc()
+            if self._progress:
+                backoff.reset()
+            if reason != "regular" or not self._progress:
+                await backoff.wait()
+
+    async def _try(self) -> str:
+        """List if needed, and watch until it ends. Why it ended, as the metric names it."""
+        try:
+            if self._version is None:
+                self._version = await self._list()
+            await self._watch(self._version)
+        except ClusterExpiredError:
+            self._version = None
+            return "expired"
+        except ClusterError as error:
+            self._hear(hears=False, why=str(error))
+            return "broken"
+        return "regular"
+
+    async def _list(self) -> str:
+        """Fill the cache; the version to watch from. All pages are of one version."""
+        query = {"labelSelector": self.selector, "limit": str(self.pace.chunk)}
+        head = {"apiVersion": self.kind.api, "kind": self.kind.name}
+        objects: list[Any] = []
+        while True:
+            page = await self.client.request("GET", self.path, query=query)
+            # Items of a list do not say what they are; objects of a watch and of answers do.
+            objects += [{**head, **stripped(item)} for item in page["items"]]
+            more = page["metadata"].get("continue")
+            if not more:
+                break
+            query = {**query, "continue": more}
+        version: str = page["metadata"]["resourceVersion"]
+        self.cache.replace(self.kind, objects, version)
+        return version
+
+    async def _watch(self, version: str) -> None:
+        """Take over events until the API server ends the watch."""
+        seconds = self.pace.session * random.uniform(0.9, 1)  # noqa: S311 - spreads load, keeps no secret
+        query = {
+            "labelSelector": self.selector,
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        async with self.client.stream(self.path, query=query, silence=self.pace.silence) as lines:
+            self._hear(hears=True)
+            async for event, live in _events(lines):
+                if event == "BOOKMARK":
+                    self.cache.bookmark(self.kind, live["metadata"]["resourceVersion"])
+                else:
+                    self.cache.observe(self.kind, event, live)
+                self._version = live["metadata"]["resourceVersion"]
+                self._progress = True
+
+    def _hear(self, *, hears: bool, why: str = "") -> None:
+        self.hears = hears
+        self.told(self.kind, why)
+
+
+async def _events(lines: AsyncGenerator[bytes]) -> AsyncIterator[tuple[str, Any]]:
+    """Type and object of each event. An ERROR event is raised as the error it stands for."""
+    async for line in lines:
+        if not line:
+            continue
+        try:
+            event = orjson.loads(line)
+            kind, live = event["type"], event["object"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            raise ClusterUnavailableError("A watch event was cut off") from error
+        if kind == "ERROR":
+            raise error_for(live.get("code", 500), live.get("message", "the watch failed"))
+        yield kind, stripped(live)
