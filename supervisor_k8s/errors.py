@@ -266,3 +266,26 @@ class CheckNotFoundError(NotFoundError):
 
 class IngressSessionError(UnauthorizedError):
     """The session is unknown or over."""
+
+
+# --- logins ------------------------------------------------------------------------------------------------------
+
+
+class LoginUnavailableError(UnknownError):
+    message = "Unable to validate authentication details with Home Assistant. Check Supervisor logs for details"
+    error_key = "auth_home_assistant_api_validation_error"
+
+
+class LoginNoTextError(UnauthorizedError):
+    message = "Username and password must be strings"
+    error_key = "auth_invalid_non_string_value_error"
+
+
+class PasswordResetError(RefusedError):
+    message = "Unable to reset password for '{user}'. Check that the user exists with '{auth_list_command}'"
+    error_key = "auth_password_reset_error"
+
+
+class UserListError(UnknownError):
+    message = "Can't request listing users on Home Assistant. Check Supervisor logs for details"
+    error_key = "auth_list_users_error"
