@@ -44,6 +44,21 @@ UP_WAIT = 900.0
 GONE_MARGIN = 30.0
 """Seconds a pod may need beyond its grace before a stop counts as failed."""
 
+_TOKEN_BYTES = 56
+_LABELS = {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}
+
+
+class CoreCluster(Cluster, Protocol):
+    """What Core needs of the cluster beyond the rest."""
+
+    async def touch(self, pod: Live) -> None:
+        """Have the kubelet refresh the pod's ConfigMap volumes now: by itself it takes about a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """What Core's life needs of others, as functions: services do not know one another."""
+
     link_secrets: Callable[[], Sequence[Manifest]]
     make_directories: Callable[[Sequence[str]], Awaitable[None]]
     """Makes directories of the shared volume, by their paths in it."""
