@@ -219,6 +219,10 @@ class CoreVersionInstalledError(RefusedError):
     error_key = "homeassistant_update_already_installed_error"
 
 
+class CoreNotRunningError(RefusedError):
+    message = "Home Assistant is not running"
+
+
 class CoreMigratingError(NotReadyError):
     """Stopping Core now would damage its database; `force` does it anyway."""
 

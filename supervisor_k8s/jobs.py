@@ -103,7 +103,7 @@ class Jobs:
             self._busy.add(group)
         task = self._tasks.create_task(self._work(entry, group, work, keep=keep), name=f"job {name}")
         try:
-            waited_for = {task, entry.checked} if background else {task}
+            waited_for: list[asyncio.Future[Any]] = [task, entry.checked] if background else [task]
             await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)  # never cancels the task
         finally:
             entry.awaited = False

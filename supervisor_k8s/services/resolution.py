@@ -1,0 +1,185 @@
+"""Issues, suggestions and reasons why this system is unhealthy or unsupported, for `/resolution` and Core's repairs.
+
+In memory only: whoever finds a fault raises it again after our restart, and an issue whose cause is gone is never
+dragged along. Every change is an event for Core.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from supervisor_k8s.errors import (
+    CheckNotFoundError,
+    IssueNotFoundError,
+    RefusedError,
+    SuggestionNotFoundError,
+    SupervisorError,
+)
+from supervisor_k8s.events import Signal
+from supervisor_k8s.model import issue as shapes
+from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion
+
+_LOGGER = logging.getLogger(__name__)
+
+type Check = Callable[[], Awaitable[Sequence[Fault]]]
+"""Looks for one kind of trouble and returns what it finds now."""
+type Remedy = Callable[[Fault], Awaitable[None]]
+"""Does what a suggestion says."""
+
+
+class Resolution:
+    """The collection of what is wrong, with what can be done."""
+
+    def __init__(
+        self,
+        *,
+        checks: Mapping[str, Check],
+        remedies: Mapping[tuple[Context, str], Remedy],
+        disabled: Callable[[], Collection[str]],
+        save_disabled: Callable[[Sequence[str]], Awaitable[None]],
+    ) -> None:
+        """`checks` by slug; `remedies` by context and suggestion type; the last two keep which checks are off."""
+        self.event: Signal[Mapping[str, Any]] = Signal()
+        """Messages for Core's `supervisor/event`."""
+        self._checks = checks
+        self._remedies = remedies
+        self._disabled = disabled
+        self._save_disabled = save_disabled
+        self._issues: dict[Fault, Issue] = {}
+        self._suggestions: dict[str, Suggestion] = {}
+        self._found: dict[str, frozenset[Fault]] = {}
+        self._unhealthy: frozenset[str] = frozenset()
+        self._unsupported: frozenset[str] = frozenset()
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def issues(self) -> Sequence[Issue]:
+        return tuple(self._issues.values())
+
+    @property
+    def suggestions(self) -> Sequence[Suggestion]:
+        return tuple(self._suggestions.values())
+
+    @property
+    def unhealthy(self) -> Sequence[str]:
+        return sorted(self._unhealthy)
+
+    @property
+    def unsupported(self) -> Sequence[str]:
+        return sorted(self._unsupported)
+
+    @property
+    def checks(self) -> Mapping[str, bool]:
+        """Slug to whether it is enabled."""
+        off = set(self._disabled())
+        return {slug: slug not in off for slug in self._checks}
+
+    def suggestions_for(self, uuid: str) -> Sequence[Suggestion]:
+        """What can be done about an issue. IssueNotFoundError."""
+        return self._of(self._issue(uuid).fault)
+
+    # --- raising and withdrawing -----------------------------------------------------------------------------
+
+    def report(self, fault: Fault, *suggestions: str) -> Issue:
+        """There is a fault; said again with the same suggestions, nothing happens."""
+        known = self._issues.get(fault)
+        issue = known or Issue(uuid=uuid4().hex, fault=fault)
+        self._issues[fault] = issue
+        have = {suggestion.type for suggestion in self._of(fault)}
+        new = [kind for kind in suggestions if kind not in have]
+        for kind in new:
+            suggestion = Suggestion(uuid=uuid4().hex, type=kind, fault=fault)
+            self._suggestions[suggestion.uuid] = suggestion
+        if known is None or new:
+            self.event(shapes.changed(issue, self._of(fault)))
+        return issue
+
+    def settle(self, fault: Fault) -> None:
+        """The fault is gone; an unknown one is fine."""
+        issue = self._issues.pop(fault, None)
+        if issue is None:
+            return
+        for suggestion in self._of(fault):
+            del self._suggestions[suggestion.uuid]
+        self.event(shapes.removed(issue))
+
+    def mark_unhealthy(self, reason: str) -> None:
+        if reason not in self._unhealthy:
+            self._unhealthy |= {reason}
+            self.event(shapes.health(self._unhealthy))
+
+    def set_unsupported(self, reason: str, present: bool) -> None:
+        now = self._unsupported | {reason} if present else self._unsupported - {reason}
+        if now != self._unsupported:
+            self._unsupported = now
+            self.event(shapes.support(now))
+
+    # --- what users do ---------------------------------------------------------------------------------------
+
+    def dismiss_issue(self, uuid: str) -> None:
+        """IssueNotFoundError. Its suggestions go with it."""
+        self.settle(self._issue(uuid).fault)
+
+    def dismiss_suggestion(self, uuid: str) -> None:
+        """SuggestionNotFoundError."""
+        suggestion = self._suggestion(uuid)
+        del self._suggestions[uuid]
+        issue = self._issues.get(suggestion.fault)
+        if issue is not None:
+            self.event(shapes.changed(issue, self._of(suggestion.fault)))
+
+    async def apply(self, uuid: str) -> None:
+        """Do what the suggestion says; the issue goes when that worked, and the checks run again."""
+        suggestion = self._suggestion(uuid)
+        remedy = self._remedies.get((suggestion.fault.context, suggestion.type))
+        if remedy is None:
+            raise RefusedError(f"Suggestion {suggestion.type} cannot be applied here")
+        await remedy(suggestion.fault)
+        self.settle(suggestion.fault)
+        await self.healthcheck()
+
+    async def set_check(self, slug: str, enabled: bool) -> None:
+        """CheckNotFoundError."""
+        self._known_check(slug)
+        off = set(self._disabled())
+        await self._save_disabled(sorted(off - {slug} if enabled else off | {slug}))
+
+    async def run_check(self, slug: str) -> None:
+        """Look now: report what is found, settle what this check found before and is gone. CheckNotFoundError."""
+        self._known_check(slug)
+        now = frozenset(await self._checks[slug]())
+        for gone in self._found.get(slug, frozenset()) - now:
+            self.settle(gone)
+        for fault in now:
+            self.report(fault)
+        self._found[slug] = now
+
+    async def healthcheck(self) -> None:
+        """Run all enabled checks; one that cannot be done does not hold up the others."""
+        for slug, enabled in self.checks.items():
+            if not enabled:
+                continue
+            try:
+                await self.run_check(slug)
+            except SupervisorError as error:
+                _LOGGER.warning("Check %s could not be done: %s", slug, error)
+
+    def _of(self, fault: Fault) -> Sequence[Suggestion]:
+        return [suggestion for suggestion in self._suggestions.values() if suggestion.fault == fault]
+
+    def _issue(self, uuid: str) -> Issue:
+        for issue in self._issues.values():
+            if issue.uuid == uuid:
+                return issue
+        raise IssueNotFoundError(uuid=uuid)
+
+    def _suggestion(self, uuid: str) -> Suggestion:
+        if uuid not in self._suggestions:
+            raise SuggestionNotFoundError(uuid=uuid)
+        return self._suggestions[uuid]
+
+    def _known_check(self, slug: str) -> None:
+        if slug not in self._checks:
+            raise CheckNotFoundError(check=slug)
