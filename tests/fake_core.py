@@ -1,0 +1,151 @@
+"""A double of Home Assistant Core at the outer port: a real HTTP and websocket server behind the link's mutual TLS.
+
+It greets as Core does: `auth_ok` at once where it stands for the Unix socket, `auth_required` where it stands for the
+TCP port of Core before 2026.4.
+"""
+
+import asyncio
+import ssl
+import tempfile
+from collections.abc import Mapping
+from typing import Any, Self
+
+from aiohttp import WSMsgType, web
+
+from supervisor_k8s.model.desired.link import LinkKeys
+
+REFRESH_TOKEN = "refresh-me"
+VERSION = "2026.11.0"
+
+
+class FakeCore:
+    """Used as `async with FakeCore(keys)`; `port` is where the link's TLS port would be on 127.0.0.1."""
+
+    def __init__(self, keys: LinkKeys, *, by_token: bool = False) -> None:
+        self._keys = keys
+        self._by_token = by_token
+        self._runner: web.AppRunner | None = None
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._news = asyncio.Condition()
+        self.port = 0
+        self.state = "RUNNING"
+        self.migrating = False
+        self.silent = False
+        """Websocket commands get no answer."""
+        self.access_tokens: list[str] = []
+        """Access tokens given out, the last one is valid."""
+        self.answers: dict[str, Any] = {"config/auth/list": [{"id": "1", "name": "Supervisor"}]}
+        """Result of each websocket command; unknown ones are refused."""
+        self.requests: list[tuple[str, str, Any]] = []
+        """Method, path and JSON body of what was asked, but for the state."""
+        self.events: list[Mapping[str, Any]] = []
+        self.greeted = 0
+        """How many websockets were let in."""
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/api/websocket", self._websocket),
+                web.get("/api/core/state", self._state),
+                web.post("/auth/token", self._token),
+                web.route("*", "/{path:.*}", self._any),
+            ]
+        )
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=_context(self._keys))
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.hang_up()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def hang_up(self) -> None:
+        """Close all websockets."""
+        for socket in list(self._sockets):
+            await socket.close()
+
+    async def heard(self, number: int) -> list[Mapping[str, Any]]:
+        """The first `number` events, waiting for them."""
+        async with asyncio.timeout(5), self._news:
+            await self._news.wait_for(lambda: len(self.events) >= number)
+        return self.events[:number]
+
+    async def _state(self, request: web.Request) -> web.Response:
+        self._check(request)
+        recorder = {"migration_in_progress": self.migrating, "migration_is_live": False}
+        return web.json_response({"state": self.state, "recorder_state": recorder})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != REFRESH_TOKEN:
+            return web.json_response({"error": "invalid_grant"}, status=400)
+        self.access_tokens.append(f"access-{len(self.access_tokens)}")
+        return web.json_response({"access_token": self.access_tokens[-1], "expires_in": 1800, "token_type": "Bearer"})
+
+    async def _any(self, request: web.Request) -> web.Response:
+        self._check(request)
+        body = await request.json() if request.can_read_body else None
+        self.requests.append((request.method, request.path, body))
+        if request.path == "/api/slow":
+            await asyncio.sleep(30)
+        if request.path == "/api/missing":
+            return web.Response(text="404: Not Found", status=404)
+        return web.json_response({"ok": True}) if request.method == "GET" else web.Response()
+
+    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        if self._by_token:
+            await socket.send_json({"type": "auth_required", "ha_version": VERSION})
+            greeting = await socket.receive_json()
+            if not self.access_tokens or greeting.get("access_token") != self.access_tokens[-1]:
+                await socket.send_json({"type": "auth_invalid"})
+                await socket.close()
+                return socket
+        await socket.send_json({"type": "auth_ok", "ha_version": VERSION})
+        self._sockets.add(socket)
+        self.greeted += 1
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                await self._command(socket, message.json())
+        self._sockets.discard(socket)
+        return socket
+
+    async def _command(self, socket: web.WebSocketResponse, message: Mapping[str, Any]) -> None:
+        if self.silent:
+            return
+        kind, answer = message["type"], {"id": message["id"], "type": "result"}
+        if kind == "supervisor/event":
+            async with self._news:
+                self.events.append(message["data"])
+                self._news.notify_all()
+            await socket.send_json({**answer, "success": True, "result": None})
+        elif kind in self.answers:
+            await socket.send_json({**answer, "success": True, "result": self.answers[kind]})
+        else:
+            error = {"code": "unknown_command", "message": "Unknown command."}
+            await socket.send_json({**answer, "success": False, "error": error})
+
+    def _check(self, request: web.Request) -> None:
+        given = request.headers.get("Authorization")
+        if self._by_token and (not self.access_tokens or given != f"Bearer {self.access_tokens[-1]}"):
+            raise web.HTTPUnauthorized
+        if not self._by_token and given is not None:
+            raise web.HTTPBadRequest(text="no token belongs on the socket")
+
+
+def _context(keys: LinkKeys) -> ssl.SSLContext:
+    """What nginx does in Core's pod: our authority's clients only."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(cadata=keys.authority.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(keys.server.key + keys.server.certificate)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
