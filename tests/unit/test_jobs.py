@@ -1,0 +1,219 @@
+"""Tracked work: owned by us and not by who asked, one at a time for each group, told at every change."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from supervisor_k8s.errors import (
+    AddonNotInstalledError,
+    BusyError,
+    ImagePullError,
+    JobNotDoneError,
+    JobNotFoundError,
+    NotReadyError,
+)
+from supervisor_k8s.jobs import Jobs, Progress
+
+
+@pytest.fixture
+async def jobs() -> AsyncIterator[Jobs]:
+    jobs = Jobs()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(jobs.run())
+        await asyncio.sleep(0)
+        yield jobs
+        running.cancel()
+
+
+class Work:
+    """Something that goes on until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.released = asyncio.Event()
+        self.finished = False
+
+    async def __call__(self, _progress: Progress) -> str:
+        self.begun.set()
+        await self.released.wait()
+        self.finished = True
+        return "result"
+
+
+async def test_returns_what_the_work_returns(jobs: Jobs) -> None:
+    """Who waits gets the result, and the finished job is gone."""
+
+    async def work(_: Progress) -> int:
+        return 42
+
+    outcome = await jobs.do("app_start", "core_mosquitto", "app_core_mosquitto", work)
+    assert (outcome.result, outcome.running) == (42, False)
+    assert jobs.forest() == []
+
+
+async def test_raises_what_the_work_raises(jobs: Jobs) -> None:
+    """A refusal reaches who waits as it is, and leaves the group free."""
+
+    async def work(_: Progress) -> None:
+        raise AddonNotInstalledError
+
+    for _ in range(2):
+        with pytest.raises(AddonNotInstalledError):
+            await jobs.do("app_start", "x", "app_x", work)
+
+
+async def test_second_work_of_a_group_is_refused(jobs: Jobs) -> None:
+    """Two operations on one add-on never overlap; the text is upstream's. Another add-on is free."""
+    work, other = Work(), Work()
+    other.released.set()
+    first = asyncio.ensure_future(jobs.do("app_start", "x", "app_x", work))
+    await work.begun.wait()
+    with pytest.raises(BusyError, match=r"^Another job is running for job group app_x$"):
+        await jobs.do("app_stop", "x", "app_x", Work())
+    await jobs.do("app_stop", "y", "app_y", other)
+    work.released.set()
+    assert (await first).result == "result"
+
+
+async def test_goes_on_when_the_client_hangs_up(jobs: Jobs) -> None:
+    """Cancelling who waits does not cancel the work, and the group stays taken until it ends."""
+    work = Work()
+    waiting = asyncio.ensure_future(jobs.do("app_start", "x", "app_x", work))
+    await work.begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    with pytest.raises(BusyError):
+        await jobs.do("app_stop", "x", "app_x", Work())
+    work.released.set()
+    while jobs.forest():
+        await asyncio.sleep(0)
+    assert work.finished
+
+
+async def test_background_answers_after_the_checks(jobs: Jobs) -> None:
+    """The first stage says that the checks are passed; the job can then be asked for by its id."""
+    release = asyncio.Event()
+
+    async def work(progress: Progress) -> None:
+        progress.stage("pulling")
+        await release.wait()
+
+    outcome = await jobs.do("addon_manager_update", "x", "app_x", work, background=True)
+    assert outcome.running
+    shown = jobs.tree(outcome.job)
+    assert (shown["name"], shown["reference"], shown["stage"], shown["done"]) == (
+        "addon_manager_update",
+        "x",
+        "pulling",
+        False,
+    )
+    release.set()
+
+
+async def test_background_fails_fast(jobs: Jobs) -> None:
+    """What the checks refuse is an error and no job."""
+
+    async def work(_: Progress) -> None:
+        raise AddonNotInstalledError
+
+    with pytest.raises(AddonNotInstalledError):
+        await jobs.do("app_install", "x", "app_x", work, background=True)
+
+
+async def test_background_that_is_done_already_has_no_running_job(jobs: Jobs) -> None:
+    """Work that ended before the answer is answered like work in the foreground."""
+
+    async def work(_: Progress) -> None:
+        return None
+
+    assert not (await jobs.do("app_install", "x", "app_x", work, background=True)).running
+
+
+async def test_every_change_is_told(jobs: Jobs) -> None:
+    """Core sees begin, stage, progress and end, each once, with the keys of its job event."""
+    told: list[Any] = []
+    jobs.event.connect(told.append)
+
+    async def work(progress: Progress) -> None:
+        progress.stage("pulling")
+        progress.stage("pulling")
+        progress.percent(40)
+
+    await jobs.do("app_install", "x", None, work)
+    assert {message["event"] for message in told} == {"job"}
+    seen = [(message["data"]["done"], message["data"]["stage"], message["data"]["progress"]) for message in told]
+    assert seen == [
+        (False, None, 0),
+        (False, "pulling", 0),
+        (False, "pulling", 40),
+        (False, "pulling", 100),
+        (True, "pulling", 100),
+    ]
+    assert told[0]["data"]["parent_id"] is None
+    assert "child_jobs" not in told[0]["data"]
+
+
+async def test_errors_are_part_of_the_job(jobs: Jobs) -> None:
+    """A failed job that is kept shows what went wrong and where, until it is deleted."""
+
+    async def work(progress: Progress) -> None:
+        progress.stage("pulling")
+        raise ImagePullError(image="example/app:1", reason="no such host")
+
+    with pytest.raises(ImagePullError):
+        await jobs.do("backup_manager_full_backup", None, "backup_manager", work, keep=True)
+    (shown,) = jobs.forest()
+    (error,) = shown["errors"]
+    assert (error["type"], error["stage"]) == ("ImagePullError", "pulling")
+    assert "no such host" in error["message"]
+    assert (shown["done"], shown["progress"]) == (True, 0)
+    jobs.remove(shown["uuid"])
+    with pytest.raises(JobNotFoundError):
+        jobs.tree(shown["uuid"])
+
+
+async def test_children_are_shown_below_their_parent(jobs: Jobs) -> None:
+    """Parts of a job form a tree, oldest first; removing the root removes all of it."""
+
+    async def part(_: Progress) -> None:
+        return None
+
+    async def work(progress: Progress) -> None:
+        await progress.child("backup_addon_save", "a", part, keep=True)
+        await progress.child("backup_addon_save", "b", part, keep=True)
+
+    outcome = await jobs.do("backup_manager_full_backup", None, None, work, keep=True)
+    shown = jobs.tree(outcome.job)
+    assert [child["reference"] for child in shown["child_jobs"]] == ["a", "b"]
+    jobs.remove(outcome.job)
+    assert jobs.forest() == []
+
+
+async def test_running_job_cannot_be_removed(jobs: Jobs) -> None:
+    """Only what is done can be forgotten."""
+    work = Work()
+    waiting = asyncio.ensure_future(jobs.do("app_start", "x", None, work))
+    await work.begun.wait()
+    (shown,) = jobs.forest()
+    with pytest.raises(JobNotDoneError, match="is not done!"):
+        jobs.remove(shown["uuid"])
+    work.released.set()
+    await waiting
+
+
+async def test_shutdown_ends_the_work() -> None:
+    """When we stop, work is cancelled and who waits hears that we are going."""
+    jobs, work = Jobs(), Work()
+    with pytest.raises(NotReadyError):
+        await jobs.do("app_start", "x", None, work)
+    running = asyncio.ensure_future(jobs.run())
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(jobs.do("app_start", "x", None, work))
+    await work.begun.wait()
+    running.cancel()
+    with pytest.raises(NotReadyError, match="shutting down"):
+        await waiting
+    assert not work.finished
