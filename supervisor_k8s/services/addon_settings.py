@@ -60,7 +60,7 @@ class AddonSettings:
         """Store what `POST /addons/<slug>/options` asks for; everything is checked before anything is stored."""
         record = self._get(slug)
         config = self._config(record)
-        user = dict(record.user)
+        user: dict[str, Any] = {}
         if "options" in changes:
             given = changes["options"]
             await self._validated(config, option_model.merge(config.options, given or {}))
@@ -75,12 +75,12 @@ class AddonSettings:
         for key in ("auto_update", "audio_output", "audio_input", "ingress_panel", "watchdog"):
             if key in changes and not (key == "watchdog" and config.startup == "once"):
                 user[key] = changes[key]
-        await self._records.save_addon(replace(self._get(slug), user=user))
+        await self.set_user(slug, **user)
 
     async def set_user(self, slug: str, **values: Any) -> None:
         """Store single values of the `user` half (protected, system_managed, …)."""
-        record = self._get(slug)
-        await self._records.save_addon(replace(record, user={**record.user, **values}))
+        self._get(slug)
+        await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
 
     async def _validated(self, config: AddonConfig, merged: Mapping[str, Any]) -> Mapping[str, Any]:
         if config.schema is None:

@@ -59,6 +59,8 @@ class Neighbours:
     remove_tree: Callable[[str], Awaitable[None]]
     forget: Sequence[Callable[[str], Awaitable[None]]]
     """Whoever keeps something by slug drops it at an uninstall."""
+    intent_changed: Callable[[str], None]
+    """Told whenever a record has a new intent: the state that people see may follow from it alone."""
     timezone: Callable[[], str]
     core_version: Callable[[], str | None]
 
@@ -113,6 +115,17 @@ class Addons:
         """IPv4 address of the add-on's pod, `0.0.0.0` when there is none."""
         return pod_address(self._pods(slug))
 
+    def slug_of(self, live: Live) -> str | None:
+        """Slug of the add-on that an object belongs to, None when it belongs to none. Labels cannot hold every slug, so
+        a label is read back through the records; an orphan's label stands for itself.
+        """
+        metadata = live["metadata"]
+        label = metadata.get("labels", {}).get(naming.LABEL_ADDON)
+        if label is None or label in self._records.addons:
+            return label
+        known = (slug for slug in self._records.addons if naming.label_value(slug) == label)
+        return next(known, metadata.get("annotations", {}).get(naming.ANNOTATION_SLUG, label))
+
     def workload(self, slug: str) -> Workload:
         """What the cluster is to hold for this add-on by its stored intent; nothing for one that is not installed."""
         key, labels = addon_key(slug), {naming.LABEL_ADDON: naming.label_value(slug)}
@@ -164,7 +177,7 @@ class Addons:
         launch = record.intent.launch
         if launch is None:
             return
-        await self._records.save_addon(replace(record, intent=Intent(Wanted.STOPPED, launch)))
+        await self._intend(slug, Intent(Wanted.STOPPED, launch))
         await self._converge(addon_key(slug))
         await self._pods_gone(record)
         await self._retire_token(slug)
@@ -191,18 +204,23 @@ class Addons:
         await self._to.pull(self._image(config), on_stage)
         ran = self.status(record).state in (AddonState.STARTED, AddonState.STARTUP)
         await self.stop(slug)
-        record = self.get(slug)
-        user = {**record.user, "version": config.version, "image": image_name(config, self._site)}
+        version = {"version": config.version, "image": image_name(config, self._site)}
         system = {**config.raw, "repository": config.repository}
-        await self._records.save_addon(replace(record, user=user, system=system))
+        await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **version}, system=system))
         if ran:
             await self.start(slug)
 
     async def uninstall(self, slug: str, *, remove_config: bool = False) -> None:
         """Remove the add-on with its data; its own configuration folder only with `remove_config`."""
-        record = self.get(slug)
-        user = {**record.user, "remove_config": remove_config}
-        await self._records.save_addon(replace(record, user=user, intent=Intent(Wanted.REMOVED, record.intent.launch)))
+        self.get(slug)
+        await self._records.update_addon(
+            slug,
+            lambda now: replace(
+                now,
+                user={**now.user, "remove_config": remove_config},
+                intent=Intent(Wanted.REMOVED, now.intent.launch),
+            ),
+        )
         await self._remove(slug)
 
     async def resume(self) -> None:
@@ -215,7 +233,7 @@ class Addons:
         """The program of the current launch ended by itself: Docker would call the container exited."""
         record = self._records.addons.get(slug)
         if record is not None and record.intent.wanted is Wanted.RUNNING:
-            await self._records.save_addon(replace(record, intent=replace(record.intent, wanted=Wanted.EXITED)))
+            await self._intend(slug, replace(record.intent, wanted=Wanted.EXITED))
 
     async def sandbox_lost(self, slug: str) -> None:
         """The node or the runtime restarted under the pod: by the boot rule it is launched anew or stays stopped."""
@@ -235,8 +253,7 @@ class Addons:
         launch = self._freeze(record, config, options)
         await self._to.make_directories(directories(config))
         await self._to.write_private(f"addons/data/{record.slug}/options.json", orjson.dumps(options))
-        record = replace(record, intent=Intent(Wanted.RUNNING, launch))
-        await self._records.save_addon(record)
+        record = await self._intend(record.slug, Intent(Wanted.RUNNING, launch))
         try:
             await self._converge(addon_key(record.slug))
             status = await self._started(record.slug, launch)
@@ -245,15 +262,13 @@ class Addons:
         except ClusterError as error:
             await self._withdraw(record, str(error))
             raise AddonStartError(str(error)) from error
-        if status is None or not status.fatal:
-            return
-        if status.exit_code is not None:
+        if status is not None and status.fatal:
+            await self._withdraw(record, status.reason or "failed")
+            raise AddonStartError(f"App {record.slug} cannot start: {status.reason}")
+        if status is not None and status.exit_code is not None:
             await self.note_exit(record.slug)
             if status.exit_code:
-                raise AddonStartError(f"App {record.slug} ended with exit code {status.exit_code}; see its log")
-            return
-        await self._withdraw(record, status.reason or "failed")
-        raise AddonStartError(f"App {record.slug} cannot start: {status.reason}")
+                raise AddonStartError(f"App {record.slug}: {status.reason}; its log tells more")
 
     def _freeze(self, record: InstalledAddon, config: AddonConfig, options: Mapping[str, Any]) -> Launch:
         launch_id, token, timezone = secrets.token_hex(4), secrets.token_hex(56), self._to.timezone()
@@ -279,7 +294,8 @@ class Addons:
             if record is None or record.intent.launch is None or record.intent.launch.id != launch.id:
                 return Status(state=AddonState.UNKNOWN)
             status = self.status(record)
-            return status if status.fatal or status.state is AddonState.STARTED else None
+            over = status.fatal or status.exit_code is not None or status.state is AddonState.STARTED
+            return status if over else None
 
         try:
             return await self._cluster.until(settled, within=START_WAIT)
@@ -287,8 +303,7 @@ class Addons:
             return None
 
     async def _withdraw(self, record: InstalledAddon, failure: str) -> None:
-        intent = Intent(Wanted.STOPPED, record.intent.launch, failure)
-        await self._records.save_addon(replace(record, intent=intent))
+        await self._intend(record.slug, Intent(Wanted.STOPPED, record.intent.launch, failure))
         await self._converge(addon_key(record.slug))
         await self._pods_gone(record)
         await self._retire_token(record.slug)
@@ -300,8 +315,13 @@ class Addons:
         launch = record.intent.launch
         objects = tuple(item for item in launch.objects if item["kind"] != "Secret")
         launch = replace(launch, token_digest="", objects=objects)
-        await self._records.save_addon(replace(record, intent=replace(record.intent, launch=launch)))
+        await self._intend(slug, replace(record.intent, launch=launch))
         await self._converge(addon_key(slug))
+
+    async def _intend(self, slug: str, intent: Intent) -> InstalledAddon:
+        record = await self._records.update_addon(slug, lambda now: replace(now, intent=intent))
+        self._to.intent_changed(slug)
+        return record
 
     async def _remove(self, slug: str) -> None:
         record = self._records.addons[slug]
