@@ -180,7 +180,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     )
     converge = reconciler.converge
     link = Link(cluster=cluster, converge=converge, site=site)
-    home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)
+    home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)  # noqa: PLW0108 - core is made below
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     preferences = Preferences(records=records, log_level=settings.log_level)
     core = Core(
@@ -216,7 +216,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     )
     addon_settings = AddonSettings(
         records=records,
-        get=lambda slug: addons.get(slug),
+        get=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
         config=config_of,
         secrets_file=Path(settings.share) / "homeassistant" / "secrets.yaml",
     )
@@ -234,7 +234,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             write_private=volume.write_private,
             remove_tree=volume.remove_tree,
             forget=(discovery.remove_addon, registry.remove_addon, ingress.forget),
-            intent_changed=lambda slug: states.look(slug),
+            intent_changed=lambda slug: states.look(slug),  # noqa: PLW0108 - made below
             timezone=lambda: preferences.timezone,
             core_version=lambda: records.core.version if records.core else None,
         ),
@@ -359,9 +359,10 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         address = (service or {}).get("spec", {}).get("clusterIP")
     if not address or address == "None":
         raise ClusterError(f"Service {settings.name} has no ClusterIP; Core's link needs it")
+    resolv_conf = await asyncio.to_thread(Path("/etc/resolv.conf").read_text, encoding="utf-8")
     site = Site(
         namespace=settings.namespace,
-        cluster_domain=cluster_domain(Path("/etc/resolv.conf").read_text(encoding="utf-8"), settings.namespace),
+        cluster_domain=cluster_domain(resolv_conf, settings.namespace),
         supervisor_image=image,
         supervisor_address=address,
         shared_claim=settings.shared_claim,

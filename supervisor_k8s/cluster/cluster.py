@@ -23,6 +23,7 @@ class Cluster:
     def __init__(self, *, client: Client, namespace: str, pace: Pace | None = None) -> None:
         """`pace`: how patient the watches are; None for the ordinary values."""
         self.namespace = namespace
+        self._client = client
         self._cache = Cache()
         self._applier = Applier(client=client, cache=self._cache, namespace=namespace)
         self._pods = Pods(client=client, namespace=namespace)
@@ -69,6 +70,10 @@ class Cluster:
     async def read(self, kind: str, name: str) -> Live | None:
         """The object by a request of its own, ours or not; None when there is none."""
         return await self._applier.read(kind, name)
+
+    async def version(self) -> str:
+        """The API server's version, such as `v1.36.3`."""
+        return str((await self._client.request("GET", "/version"))["gitVersion"])
 
     async def apply(self, manifest: Manifest) -> Live:
         """Server-side apply, forced; replaces what cannot be changed; the answer is in the cache."""

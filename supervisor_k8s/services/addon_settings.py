@@ -49,7 +49,7 @@ class AddonSettings:
         """Why `candidate` (or what is stored) would be refused; empty when it is valid."""
         record = self._get(slug)
         config = self._config(record)
-        given = candidate if candidate else record.user.get("options") or {}
+        given = candidate or record.user.get("options") or {}
         try:
             await self._validated(config, option_model.merge(config.options, given))
         except AddonOptionsInvalidError as error:

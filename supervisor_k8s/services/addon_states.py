@@ -73,4 +73,6 @@ class AddonStates:
                 elif status.exit_code is not None:
                     await self._note_exit(slug)
             except SupervisorError as error:
-                _LOGGER.error("Add-on %s could not be brought to rest after its pod ended: %s", slug, error)
+                _LOGGER.error(  # noqa: TRY400 - a refusal, its sentence says it all
+                    "Add-on %s could not be brought to rest after its pod ended: %s", slug, error
+                )

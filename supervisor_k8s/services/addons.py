@@ -120,11 +120,12 @@ class Addons:
         a label is read back through the records; an orphan's label stands for itself.
         """
         metadata = live["metadata"]
-        label = metadata.get("labels", {}).get(naming.LABEL_ADDON)
+        label: str | None = metadata.get("labels", {}).get(naming.LABEL_ADDON)
         if label is None or label in self._records.addons:
             return label
         known = (slug for slug in self._records.addons if naming.label_value(slug) == label)
-        return next(known, metadata.get("annotations", {}).get(naming.ANNOTATION_SLUG, label))
+        written: str = metadata.get("annotations", {}).get(naming.ANNOTATION_SLUG, label)
+        return next(known, written)
 
     def workload(self, slug: str) -> Workload:
         """What the cluster is to hold for this add-on by its stored intent; nothing for one that is not installed."""
