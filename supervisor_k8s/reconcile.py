@@ -18,7 +18,7 @@ from supervisor_k8s.errors import (
     TookTooLongError,
 )
 from supervisor_k8s.model.intent import Manifest
-from supervisor_k8s.model.plan import ORDER, Workload, leftovers, next_pod, plan
+from supervisor_k8s.model.plan import ORDER, Plan, Workload, leftovers, next_pod, plan
 from supervisor_k8s.model.status import Live
 
 __all__ = ["Cluster", "Live", "Reconciler", "Workload"]
@@ -82,9 +82,7 @@ class Reconciler:
         """Make the workload what its intent says, now. Raises what the cluster says; other converges of the same key
         wait for this one.
         """
-        async with self._entry(key).lock:
-            with metrics.CONVERGE_SECONDS.time():
-                await self._converge(self._render(key))
+        await self._converge(key)
 
     def poke(self, key: str) -> None:
         """Have the loop look at this workload soon; many pokes become one look."""
@@ -103,21 +101,30 @@ class Reconciler:
 
     # ---------------------------------------------------------------------------------------------------------------
 
-    async def _converge(self, workload: Workload) -> None:
-        todo = plan(self._live(workload), workload)
+    async def _converge(self, key: str) -> bool:
+        """Whether there is anything of this workload, wanted or found."""
+        async with self._entry(key).lock:
+            with metrics.CONVERGE_SECONDS.time():
+                workload = self._render(key)
+                live = [live for kind in (*ORDER, "Pod") for live in self._cluster.select(kind, workload.labels)]
+                await self._carry_out(plan(live, workload))
+                await self._admit(workload)
+        return bool(live or workload.objects)
+
+    async def _carry_out(self, todo: Plan) -> None:
         for manifest in todo.apply:
             await self._cluster.apply(manifest)
         for live in todo.delete:
             await self._cluster.delete(live)
+
+    async def _admit(self, workload: Workload) -> None:
+        """Let the next pod run when it is its turn."""
         pods = self._cluster.select("Pod", workload.labels)
         for pod in leftovers(pods, workload):
             await self._cluster.delete(pod)
         waiting = next_pod(pods, workload)
         if waiting is not None:
             await self._cluster.lift_gate(waiting)
-
-    def _live(self, workload: Workload) -> list[Live]:
-        return [live for kind in (*ORDER, "Pod") for live in self._cluster.select(kind, workload.labels)]
 
     def _on_change(self, _kind: str, old: Live | None, new: Live | None) -> None:
         for live in (old, new):
@@ -143,7 +150,7 @@ class Reconciler:
             await self._due(entry)
             entry.poked.clear()
             try:
-                await self.converge(key)
+                remains = await self._converge(key)
             except PASSING as error:
                 metrics.CONVERGES.labels(result="failed").inc()
                 _LOGGER.debug("%s is tried again: %s", key, error)
@@ -158,10 +165,11 @@ class Reconciler:
             else:
                 metrics.CONVERGES.labels(result="ok").inc()
                 complaint = ""
+                if not remains and not entry.poked.is_set() and not entry.lock.locked():
+                    # Uninstalled, and nothing of it is left: a later poke begins anew.
+                    del self._entries[key]
+                    return
             backoff.reset()
-            if self._is_over(key, entry):
-                del self._entries[key]
-                return
 
     async def _due(self, entry: "_Entry") -> None:
         try:
@@ -169,13 +177,6 @@ class Reconciler:
                 await entry.poked.wait()
         except TimeoutError:
             return
-
-    def _is_over(self, key: str, entry: "_Entry") -> bool:
-        """Uninstalled, and nothing of it is left: a later poke begins anew."""
-        if entry.poked.is_set() or entry.lock.locked():
-            return False
-        workload = self._render(key)
-        return not workload.objects and not self._live(workload)
 
 
 class _Entry:

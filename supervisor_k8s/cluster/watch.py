@@ -46,7 +46,13 @@ class Watches:
         wanted = ",".join(f"{key}={value}" for key, value in selector.items())
         self._watches = [
             _Watch(
-                kind, client, cache, path=kind.path(namespace), selector=wanted, pace=pace or Pace(), told=self._told
+                kind=kind,
+                client=client,
+                cache=cache,
+                path=kind.path(namespace),
+                selector=wanted,
+                pace=pace or Pace(),
+                told=self._told,
             )
             for kind in CACHED
         ]

@@ -1,0 +1,34 @@
+"""The tiers: unit and contract always run; integration and e2e when they are asked for, and then they must run."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+TIERS = {"integration": 180, "e2e": 900}
+"""Tiers by option, with the seconds one of their tests may take."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    for tier in TIERS:
+        parser.addoption(f"--{tier}", action="store_true", help=f"run tests/{tier} too")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, leave out tiers that were not asked for, and put e2e last."""
+    chosen, left_out = [], []
+    for item in items:
+        tier = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+        if tier in TIERS:
+            item.add_marker(getattr(pytest.mark, tier))
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIERS[tier]))
+            if not config.getoption(f"--{tier}"):
+                left_out.append(item)
+                continue
+        chosen.append(item)
+    chosen.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    items[:] = chosen
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)

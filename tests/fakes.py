@@ -1,0 +1,304 @@
+"""The doubles at our outer ports, one class each. Everything else in a test is the real thing.
+
+`FakeCluster` stands for a Kubernetes cluster: it keeps what was applied and plays just enough controller and kubelet
+that pods come, run and go. It knows no defaulting, merging or conflicts of fields: what needs these is an integration
+test.
+"""
+
+import asyncio
+import copy
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from supervisor_k8s.errors import ClusterConflictError, ClusterRefusedError, TookTooLongError
+from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.naming import GATE, owner_selector
+
+type Object = dict[str, Any]
+type Listener = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None], None]
+
+MAKERS = ("Deployment", "StatefulSet", "Job")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """What happens to containers of one image once their pod is let go."""
+
+    ready: bool = True
+    pull_error: str | None = None
+    """The runtime's sentence; the container then waits with ImagePullBackOff."""
+    exit_code: int | None = None
+    """The program ends at once with this code."""
+
+
+class FakeCluster:
+    """See `supervisor_k8s.reconcile.Cluster`. `behaviours` by image; `calls` has every write as (verb, kind, name)."""
+
+    def __init__(self, *, namespace: str = "home-assistant") -> None:
+        self.namespace = namespace
+        self.connected = True
+        self.behaviours: dict[str, Behaviour] = {}
+        self.calls: list[tuple[str, str, str]] = []
+        self.slow_stop = False
+        """Deleted pods stay Terminating until `end` is called."""
+        self._objects: dict[tuple[str, str], Object] = {}
+        self._templates: dict[str, Object] = {}
+        """The template each pod was made from, by the pod's UID."""
+        self._events: dict[str, list[Object]] = defaultdict(list)
+        self._logs: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        self._failures: dict[str, list[Exception]] = defaultdict(list)
+        self._listeners: list[Listener] = []
+        self._changed = asyncio.Event()
+        self._version = 100
+        self._now = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    # --- what the product calls --------------------------------------------------------------------------------------
+
+    def get(self, kind: str, name: str) -> Object | None:
+        live = self._objects.get((kind, name))
+        return live if live is not None and _is_ours(live) else None
+
+    def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        found = [live for (its, _), live in sorted(self._objects.items()) if its == kind and _is_ours(live)]
+        return [live for live in found if labels.items() <= live["metadata"].get("labels", {}).items()]
+
+    async def read(self, kind: str, name: str) -> Object | None:
+        return self._objects.get((kind, name))
+
+    async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T:
+        try:
+            async with asyncio.timeout(within):
+                while (found := condition()) is None:
+                    await self._changed.wait()
+                return found
+        except TimeoutError:
+            raise TookTooLongError(f"The cluster did not get there within {within:.0f} seconds") from None
+
+    def subscribe(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    async def apply(self, manifest: Manifest) -> Object:
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        self._call("apply", kind, name)
+        old = self._objects.get((kind, name))
+        if old is not None and not _is_ours(old):
+            raise ClusterRefusedError(f"{kind} {name} exists and is not ours")
+        new = copy.deepcopy(dict(manifest))
+        new["metadata"] = {**new["metadata"], **(_identity(old) if old else self._birth())}
+        if old is not None:
+            new["status"] = old.get("status", {})
+        if new != old:
+            self.put(new)
+            self._play(self._objects[kind, name])
+        return self._objects[kind, name]
+
+    async def delete(self, live: Mapping[str, Any]) -> None:
+        kind, name = live["kind"], live["metadata"]["name"]
+        self._call("delete", kind, name)
+        known = self._objects.get((kind, name))
+        if known is None:
+            return
+        if known["metadata"]["uid"] != live["metadata"]["uid"]:
+            raise ClusterConflictError(f"{kind} {name} is another object by now")
+        self.remove(kind, name)
+
+    async def lift_gate(self, pod: Mapping[str, Any]) -> None:
+        name = pod["metadata"]["name"]
+        self._call("lift_gate", "Pod", name)
+        if ("Pod", name) in self._objects:
+            spec = {key: value for key, value in self._objects["Pod", name]["spec"].items() if key != "schedulingGates"}
+            self._change("Pod", name, spec=spec)
+            self.run_pod(name)
+
+    async def touch(self, pod: Mapping[str, Any]) -> None:
+        self._call("touch", "Pod", pod["metadata"]["name"])
+
+    async def events_of(self, live: Mapping[str, Any]) -> Sequence[Object]:
+        return self._events[live["metadata"]["uid"]]
+
+    async def logs(
+        self, pod: str, container: str, *, tail_lines: int | None = None, follow: bool = False, **_: Any
+    ) -> AsyncGenerator[bytes]:
+        told = max(0, len(self._logs[pod, container]) - tail_lines) if tail_lines is not None else 0
+        while True:
+            for line in self._logs[pod, container][told:]:
+                told += 1
+                yield line
+            if not follow or ("Pod", pod) not in self._objects:
+                return
+            if told == len(self._logs[pod, container]):
+                await self._changed.wait()
+
+    # --- what a test does --------------------------------------------------------------------------------------------
+
+    def pods(self, **labels: str) -> Sequence[Object]:
+        """All pods, or those with these labels (dots of a label name written as `__`)."""
+        return self.select("Pod", {key.replace("__", "."): value for key, value in labels.items()})
+
+    def put(self, live: Mapping[str, Any]) -> None:
+        """An object as somebody else made or changed it."""
+        key = live["kind"], live["metadata"]["name"]
+        old = self._objects.get(key)
+        self._version += 1
+        new = copy.deepcopy(dict(live))
+        new["metadata"] = {**self._birth(), **new["metadata"], "resourceVersion": str(self._version)}
+        self._objects[key] = new
+        self._tell(key[0], old, new)
+
+    def remove(self, kind: str, name: str) -> None:
+        """An object is deleted, by us or by somebody else; its pods go with it, its owner makes a new one."""
+        live = self._objects[kind, name]
+        if kind == "Pod" and self.slow_stop and "containerStatuses" in live.get("status", {}):
+            if "deletionTimestamp" not in live["metadata"]:
+                self._change(kind, name, metadata={**live["metadata"], "deletionTimestamp": self._time()})
+                self._play_owner(live)
+            return
+        self._tell(kind, self._objects.pop((kind, name)), None)
+        for pod in self._pods_of(live):
+            self.remove("Pod", pod["metadata"]["name"])
+        if kind == "Pod":
+            self._play_owner(live)
+
+    def end(self, pod: str) -> None:
+        """A Terminating pod is gone at last."""
+        live = self._objects.pop(("Pod", pod))
+        self._tell("Pod", live, None)
+        self._play_owner(live)
+
+    def exit(self, pod: str, container: str, code: int) -> None:
+        """The program of a container ends; a container beside it runs on."""
+        ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": self._time()}
+        statuses = [
+            {**status, "ready": False, "state": {"terminated": ended}} if status["name"] == container else status
+            for status in self._objects["Pod", pod]["status"]["containerStatuses"]
+        ]
+        over = all("terminated" in status["state"] for status in statuses)
+        phase = "Running" if not over else "Succeeded" if code == 0 else "Failed"
+        self.set_status("Pod", pod, phase=phase, containerStatuses=statuses, conditions=[_ready(False, self._time())])
+
+    def set_status(self, kind: str, name: str, **status: Any) -> None:
+        """Change fields of the status."""
+        self._change(kind, name, status={**self._objects[kind, name].get("status", {}), **status})
+
+    def say(self, pod: str, container: str, *lines: str) -> None:
+        """Lines for the container's log."""
+        self._logs[pod, container] += [line.encode() for line in lines]
+        self._wake()
+
+    def report(self, live: Mapping[str, Any], reason: str, message: str) -> None:
+        """An Event about this object."""
+        self._events[live["metadata"]["uid"]].append({"reason": reason, "message": message, "type": "Warning"})
+
+    def fail(self, verb: str, error: Exception) -> None:
+        """The next call of this verb (apply, delete, lift_gate, touch) raises the error."""
+        self._failures[verb].append(error)
+
+    def run_pod(self, name: str) -> None:
+        """What scheduler and kubelet do with a pod that has no gate."""
+        pod = self._objects["Pod", name]
+        behaviours = {c["name"]: self.behaviours.get(c["image"], Behaviour()) for c in pod["spec"]["containers"]}
+        statuses = [self._container(c, behaviours[c["name"]]) for c in pod["spec"]["containers"]]
+        runs = all(b.pull_error is None for b in behaviours.values())
+        ready = runs and all(b.ready for b in behaviours.values())
+        address = f"10.42.0.{len(self.calls) % 250 + 1}"
+        self._change("Pod", name, spec={**pod["spec"], "nodeName": "node"})
+        self.set_status(
+            "Pod", name, phase="Running" if runs else "Pending", podIP=address, podIPs=[{"ip": address}],
+            startTime=self._time(), containerStatuses=statuses,
+            conditions=[{"type": "PodScheduled", "status": "True"}, _ready(ready, self._time())],
+        )  # fmt: skip
+        for container, behaviour in behaviours.items():
+            if runs and behaviour.exit_code is not None:
+                self.exit(name, container, behaviour.exit_code)
+
+    # -----------------------------------------------------------------------------------------------------------------
+
+    def _play(self, maker: Object) -> None:
+        """What the controllers do: pods as the maker wants them."""
+        if maker["kind"] not in MAKERS:
+            if maker["kind"] == "Pod" and "phase" not in maker.get("status", {}):
+                self._start(maker)
+            return
+        wanted = maker["spec"].get("replicas", 1)
+        pods = [pod for pod in self._pods_of(maker) if "deletionTimestamp" not in pod["metadata"]]
+        template = maker["spec"]["template"]
+        for pod in pods:
+            if wanted == 0 or (
+                maker["kind"] == "Deployment" and self._templates.get(pod["metadata"]["uid"], template) != template
+            ):
+                self.remove("Pod", pod["metadata"]["name"])
+                return  # which plays again
+        if wanted and not pods and not (maker["kind"] == "StatefulSet" and self._pods_of(maker)):
+            self._version += 1
+            name = f"{maker['metadata']['name']}-{0 if maker['kind'] == 'StatefulSet' else self._version}"
+            owner = {"kind": maker["kind"], "name": maker["metadata"]["name"], "uid": maker["metadata"]["uid"]}
+            metadata = {**template["metadata"], "name": name, "ownerReferences": [owner]}
+            self.put({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": {}})
+            self._templates[self._objects["Pod", name]["metadata"]["uid"]] = template
+            self._start(self._objects["Pod", name])
+
+    def _start(self, pod: Object) -> None:
+        name = pod["metadata"]["name"]
+        self.set_status("Pod", name, phase="Pending")
+        if GATE not in [gate["name"] for gate in pod["spec"].get("schedulingGates", ())]:
+            self.run_pod(name)
+
+    def _play_owner(self, pod: Object) -> None:
+        for owner in pod["metadata"].get("ownerReferences", ()):
+            maker = self._objects.get((owner["kind"], owner["name"]))
+            if maker is not None and maker["kind"] != "Job":
+                self._play(maker)
+
+    def _pods_of(self, maker: Object) -> list[Object]:
+        uid = maker["metadata"]["uid"]
+        pods = [live for (kind, _), live in self._objects.items() if kind == "Pod"]
+        return [pod for pod in pods if uid in [o["uid"] for o in pod["metadata"].get("ownerReferences", ())]]
+
+    def _container(self, container: Object, behaviour: Behaviour) -> Object:
+        state: Object = {"running": {"startedAt": self._time()}}
+        if behaviour.pull_error is not None:
+            state = {"waiting": {"reason": "ImagePullBackOff", "message": behaviour.pull_error}}
+        runs = behaviour.pull_error is None
+        status = {"name": container["name"], "image": container["image"], "restartCount": 0, "state": state}
+        return {**status, "started": runs, "ready": runs and behaviour.ready}
+
+    def _change(self, kind: str, name: str, **fields: Any) -> None:
+        self.put({**self._objects[kind, name], **fields})
+
+    def _call(self, verb: str, kind: str, name: str) -> None:
+        self.calls.append((verb, kind, name))
+        if self._failures[verb]:
+            raise self._failures[verb].pop(0)
+
+    def _tell(self, kind: str, old: Object | None, new: Object | None) -> None:
+        if _is_ours(new or old or {}):
+            for listener in self._listeners:
+                listener(kind, old, new)
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _birth(self) -> Object:
+        self._version += 1
+        return {"uid": f"uid-{self._version}", "creationTimestamp": self._time(), "resourceVersion": str(self._version)}
+
+    def _time(self) -> str:
+        self._now += timedelta(seconds=1)
+        return self._now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _is_ours(live: Mapping[str, Any]) -> bool:
+    return bool(owner_selector().items() <= live["metadata"].get("labels", {}).items())
+
+
+def _identity(live: Object) -> Object:
+    return {key: live["metadata"][key] for key in ("uid", "creationTimestamp", "resourceVersion")}
+
+
+def _ready(ready: bool, since: str) -> Object:
+    return {"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": since}
