@@ -137,7 +137,7 @@ def pod_address(pods: Sequence[Live]) -> str:
     if pod is None or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}:
         return NO_ADDRESS
     status: Live = pod.get("status", {})
-    given = [entry.get("ip") for entry in status.get("podIPs", ())] + [status.get("podIP")]
+    given = [entry.get("ip") for entry in status.get("podIPs") or ()] + [status.get("podIP")]
     return next((address for address in given if address and _is_ipv4(address)), NO_ADDRESS)
 
 

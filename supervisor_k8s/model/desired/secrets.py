@@ -32,5 +32,8 @@ def token_secret(name: str, labels: Mapping[str, str], launch_id: str, token: st
 
 def token_environment(name: str, launch_id: str) -> list[Manifest]:
     """Environment entries that read the token from the launch's Secret; the token itself stands in no other object."""
-    source = {"secretKeyRef": {"name": naming.launch_secret(name, launch_id), "key": TOKEN_KEY}}
-    return [{"name": variable, "valueFrom": source} for variable in TOKEN_VARIABLES]
+    secret = naming.launch_secret(name, launch_id)
+    return [
+        {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": TOKEN_KEY}}}
+        for variable in TOKEN_VARIABLES
+    ]
