@@ -6,6 +6,8 @@ import json
 import socket
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ CORE_WAIT = 600.0
 """Seconds until Core's pod is ready: its first start migrates and compiles."""
 ENTRY_WAIT = 300.0
 """Seconds until Core has set up its Supervisor integration; it retries with growing pauses."""
+LOG_LINES = 10
+"""Lines of each container that a failed step shows."""
 LINK_PORT = 4381
 LINK_NAME = "core-link"
 LINK_WAIT = 10.0
@@ -39,15 +43,36 @@ def up(ctx: Context) -> None:
         changed = kubectl(ctx.paths, step, "apply", "-k", str(ctx.paths.repository / OVERLAY))
         lines = changed.splitlines()
         step.note(f"{sum(not line.endswith('unchanged') for line in lines)} of {len(lines)} objects changed")
-    with ctx.step("supervisor", advice=_look("deployment/supervisor")) as step:
+    with (
+        ctx.step("supervisor", advice=_look("deployment/supervisor")) as step,
+        _logs_of(ctx, step, "deployment/supervisor"),
+    ):
         _roll_out(ctx, step, versions.NAMESPACE, "supervisor")
-    with ctx.step("Home Assistant Core", advice=_look("homeassistant-0 -c homeassistant")) as step:
+    with (
+        ctx.step("Home Assistant Core", advice=_look("homeassistant-0 -c homeassistant")) as step,
+        _logs_of(ctx, step, "statefulset/homeassistant"),
+    ):
         until(lambda: _core_ready(ctx, step), within=CORE_WAIT, what="Core being ready", every=1.0)
-    with ctx.step("Core's Supervisor integration", advice=_look("homeassistant-0 -c homeassistant")) as step:
+    with (
+        ctx.step("Core's Supervisor integration", advice=_look("homeassistant-0 -c homeassistant")) as step,
+        _logs_of(ctx, step, "statefulset/homeassistant"),
+    ):
         _await_entry(ctx, step)
     with ctx.step("addresses") as step:
         text = _where(ctx, step)
     ctx.console.say(text)
+
+
+@contextmanager
+def _logs_of(ctx: Context, step: Step, workload: str) -> Iterator[None]:
+    """When the block fails, what the workload said last is in the log of the step."""
+    try:
+        yield
+    except Failed:
+        with suppress(Failed):
+            _kubectl(ctx, step, "get", "pods", "-o", "wide")
+            _kubectl(ctx, step, "logs", workload, "--all-containers", f"--tail={LOG_LINES}")
+        raise
 
 
 def _await_entry(ctx: Context, step: Step) -> None:

@@ -144,6 +144,7 @@ class Step:
         output is not written to the log.
         """
         words = [str(word) for word in command]
+        name = Path(words[0]).name
         self.write(f"$ {' '.join(words)}")
         try:
             with self.log.open("a") as log:
@@ -160,13 +161,13 @@ class Step:
                     check=False,
                 )
         except FileNotFoundError as error:
-            raise Failed(f"{words[0]} is not installed") from error
+            raise Failed(f"{name} is not installed") from error
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"{words[0]} did not end within {timeout:.0f} s") from error
+            raise Failed(f"{name} did not end within {timeout:.0f} s") from error
         if done.stdout and not secret:
             self.write(done.stdout)
         if done.returncode != 0:
-            raise Failed(f"{words[0]} ended with exit code {done.returncode}")
+            raise Failed(f"{name} ended with exit code {done.returncode}")
         return done.stdout
 
 
