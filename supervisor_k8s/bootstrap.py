@@ -198,6 +198,8 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             core_state=home_assistant.state,
             wait_up=lambda within: home_assistant.wait_up(within=within),
             ask=home_assistant.post,
+            timezone=lambda: preferences.timezone,
+            poke=reconciler.poke,
         ),
     )
     repositories = Repositories(

@@ -1,4 +1,4 @@
-"""Golden files: what we render, as text for review. `GOLDEN=write pytest …` writes them anew."""
+"""Golden files: what we render, as text for review. `UPDATE_GOLDEN=1 pytest …` writes them anew."""
 
 import os
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent / "unit" / "golden"
 def check(name: str, text: str) -> None:
     """Assert that `golden/<name>` holds exactly `text`."""
     path = ROOT / name
-    if os.environ.get("GOLDEN") == "write":
+    if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     assert path.read_text() == text

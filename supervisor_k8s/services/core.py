@@ -72,6 +72,9 @@ class Neighbours:
     """Returns when Core is running; raises TookTooLongError after so many seconds."""
     ask: Callable[[str], Awaitable[Any]]
     """The answer to an empty POST to a path of Core's API."""
+    timezone: Callable[[], str]
+    poke: Callable[[str], None]
+    """Has the reconciler look at a workload soon."""
 
 
 class Core:
@@ -198,7 +201,7 @@ class Core:
         if self.record.boot and self.record.intent.launch is None:
             _LOGGER.info("First start of Home Assistant Core %s", self.version)
             await self._launch()
-        await self._converge(CORE_KEY)
+        await self._apply()
 
     async def start(self) -> None:
         """Bring Core up and wait until it runs. CoreStartError when it does not; it is then still tried."""
@@ -206,14 +209,14 @@ class Core:
             return
         await self._pods_gone()
         await self._launch()
-        await self._converge(CORE_KEY)
+        await self._apply()
         await self._up()
 
     async def stop(self, *, force: bool = False) -> None:
         """Take Core down and wait until its pod is gone. CoreMigratingError during a migration, unless forced."""
         await self._refuse_in_migration(force=force)
         await self._records.update_core(lambda now: replace(now, intent=replace(now.intent, wanted=Wanted.STOPPED)))
-        await self._converge(CORE_KEY)
+        await self._apply()
         await self._pods_gone()
 
     async def restart(self, *, safe_mode: bool = False, force: bool = False) -> None:
@@ -256,13 +259,13 @@ class Core:
 
     async def set_options(self, changes: Mapping[str, Any]) -> None:
         """Store fields of the record: boot, image, port, ssl, watchdog, refresh_token, audio_input, audio_output,
-        backups_exclude_database, duplicate_log_file, timezone. Nothing restarts; a new port or TLS reaches the link.
+        backups_exclude_database, duplicate_log_file. Nothing restarts; a new port or TLS reaches the link.
         """
         before = self.port
         await self._records.update_core(lambda now: replace(now, **changes))
         if self.port != before:
             try:
-                await self._converge(CORE_KEY)
+                await self._apply()
                 if (pod := self._pod()) is not None:
                     await self._cluster.touch(pod)
             except ClusterError as error:
@@ -270,18 +273,26 @@ class Core:
 
     # --- steps -----------------------------------------------------------------------------------------------
 
+    async def _apply(self) -> None:
+        """Converge; what the cluster does not take now, the reconciler's loop tries again."""
+        try:
+            await self._converge(CORE_KEY)
+        except ClusterError:
+            self._to.poke(CORE_KEY)
+            raise
+
     async def _renew(self) -> None:
         """A new launch in place of the present one. Until the old pod is gone the record stays as it is: its token
         remains good, and whoever comes after a crash of ours finds Core to be started.
         """
         self._held = True
         try:
-            await self._converge(CORE_KEY)
+            await self._apply()
             await self._pods_gone()
             await self._launch()
         finally:
             self._held = False
-            await self._converge(CORE_KEY)
+            await self._apply()
 
     async def _launch(self) -> None:
         """Freeze a new launch and record it as wanted."""
@@ -293,6 +304,7 @@ class Core:
         launch_id, token = secrets.token_hex(4), secrets.token_hex(_TOKEN_BYTES)
         image = f"{self.image}:{record.version}"
         secret = token_secret(naming.CORE, naming.core_labels(), launch_id, token)
+        record = replace(record, timezone=self._to.timezone())
         objects = desired_core(record, launch_id=launch_id, version=record.version, image=image, site=self._site)
         return Launch(
             id=launch_id,
