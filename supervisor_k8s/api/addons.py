@@ -1,0 +1,157 @@
+"""`/addons/…`: installed add-ons. Installing and updating have their place in `store`; older paths lead there."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import voluptuous as vol
+
+from supervisor_k8s.api import envelope, shown, views
+from supervisor_k8s.api.logs import addon_log, log_routes
+from supervisor_k8s.api.routes import Call, Route, get, post
+from supervisor_k8s.errors import (
+    AddonNotInstalledError,
+    AddonNotRunningError,
+    AddonOptionsInvalidError,
+    ForbiddenError,
+    RefusedError,
+)
+from supervisor_k8s.model.access import CallerKind, Role
+from supervisor_k8s.model.status import AddonState
+
+_PORT = vol.Match(r"^\d+(/(tcp|udp))?$")
+
+OPTIONS = {
+    vol.Optional("boot"): vol.In(["auto", "manual"]),
+    vol.Optional("network"): vol.Maybe({_PORT: vol.Maybe(vol.All(vol.Coerce(int), vol.Range(min=1, max=65535)))}),
+    vol.Optional("auto_update"): vol.Boolean(),
+    vol.Optional("audio_output"): vol.Maybe(str),
+    vol.Optional("audio_input"): vol.Maybe(str),
+    vol.Optional("ingress_panel"): vol.Boolean(),
+    vol.Optional("watchdog"): vol.Boolean(),
+    vol.Optional("options"): vol.Maybe(dict),
+}
+SYSTEM = {
+    vol.Optional("system_managed"): vol.Boolean(),
+    vol.Optional("system_managed_config_entry"): vol.Maybe(str),
+}
+
+
+def group(slug: str) -> str:
+    """What two operations on one add-on exclude each other by."""
+    return f"app_{slug}"
+
+
+async def installed(call: Call) -> Any:
+    return {"addons": [views.addon_item(addon) for addon in shown.addons(call.services)]}
+
+
+async def info(call: Call) -> Any:
+    """An add-on that is only in the store answers too: the frontend shows its page from here."""
+    slug = call.addon
+    try:
+        answer = await shown.addon_info(call.services, slug)
+    except AddonNotInstalledError:
+        options = call.services.repositories.addon(slug).options
+        return {**await shown.store_info(call.services, slug), "state": AddonState.UNKNOWN.value, "options": options}
+    if not _may_see_options(call, slug):
+        answer["options"] = {}
+    return answer
+
+
+def _may_see_options(call: Call, slug: str) -> bool:
+    caller = call.caller
+    if caller is None or caller.kind is not CallerKind.ADDON:
+        return caller is not None
+    return caller.slug == slug or caller.role in (Role.MANAGER, Role.ADMIN)
+
+
+async def options(call: Call) -> None:
+    slug = call.services.addons.get(call.addon).slug
+    await call.services.addon_settings.change(slug, call.body)
+    if "ingress_panel" in call.body:
+        await call.services.ingress.tell_panel(slug)
+
+
+async def system_options(call: Call) -> None:
+    slug = call.services.addons.get(call.addon).slug
+    changes = dict(call.body)
+    managed = changes.get("system_managed", shown.addon(call.services, slug).record.user.get("system_managed"))
+    if not managed:
+        changes["system_managed_config_entry"] = None
+    await call.services.addon_settings.set_user(slug, **changes)
+
+
+async def validate_options(call: Call) -> Any:
+    candidate = await envelope.body(call.request)
+    if not isinstance(candidate, Mapping):
+        raise RefusedError("Options must be an object")
+    message = await call.services.addon_settings.validate(call.services.addons.get(call.addon).slug, candidate or None)
+    return {"message": message, "valid": not message, "pwned": None}
+
+
+async def own_options(call: Call) -> Any:
+    if call.part("app") != "self":
+        raise ForbiddenError("This can be only read by the app itself!")
+    try:
+        return await call.services.addon_settings.resolved(call.services.addons.get(call.addon))
+    except AddonOptionsInvalidError:
+        raise RefusedError("Invalid configuration data for the app") from None
+
+
+async def security(call: Call) -> None:
+    slug = call.services.addons.get(call.addon).slug
+    if "protected" in call.body:
+        await call.services.addon_settings.set_user(slug, protected=call.body["protected"])
+
+
+async def stats(call: Call) -> Any:
+    slug = call.services.addons.get(call.addon).slug
+    if call.services.addons.state(slug) is not AddonState.STARTED:
+        raise AddonNotRunningError(app=slug)
+    return views.stats()
+
+
+async def run(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:
+    """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
+    slug = call.services.addons.get(call.addon).slug
+    await call.services.jobs.do(f"app_{verb}", slug, group(slug), lambda _: work(slug))
+
+
+async def start(call: Call) -> None:
+    await run(call, "start", call.services.addons.start)
+
+
+async def stop(call: Call) -> None:
+    await run(call, "stop", call.services.addons.stop)
+
+
+async def restart(call: Call) -> None:
+    await run(call, "restart", call.services.addons.restart)
+
+
+async def rebuild(call: Call) -> None:
+    force = call.body["force"]
+    await run(call, "rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
+
+
+async def uninstall(call: Call) -> None:
+    remove = call.body["remove_config"]
+    await run(call, "uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/addons", installed),
+    get("/addons/{app}/info", info),
+    post("/addons/{app}/options", options, OPTIONS),
+    post("/addons/{app}/sys_options", system_options, SYSTEM),
+    post("/addons/{app}/options/validate", validate_options),
+    get("/addons/{app}/options/config", own_options),
+    post("/addons/{app}/security", security, {vol.Optional("protected"): vol.Boolean()}),
+    post("/addons/{app}/start", start),
+    post("/addons/{app}/stop", stop),
+    post("/addons/{app}/restart", restart),
+    post("/addons/{app}/rebuild", rebuild, {vol.Optional("force", default=False): vol.Boolean()}),
+    post("/addons/{app}/uninstall", uninstall, {vol.Optional("remove_config", default=False): vol.Boolean()}),
+    get("/addons/{app}/stats", stats),
+    *log_routes("/addons/{app}", addon_log),
+)

@@ -1,0 +1,69 @@
+"""The application: all routes, the middlewares, the services."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from supervisor_k8s.api import (
+    absent,
+    addons,
+    auth,
+    auth_users,
+    backups,
+    discovery,
+    homeassistant,
+    host,
+    ingress,
+    jobs,
+    network,
+    plugins,
+    resolution,
+    root,
+    security,
+    services,
+    store,
+    supervisor,
+)
+from supervisor_k8s.api.keys import SERVICES, Services
+from supervisor_k8s.api.routes import Route, served
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of a request's body; more is answered with 413."""
+
+AREAS = (
+    root, supervisor, homeassistant, store, addons, services, discovery, ingress, jobs, resolution, host, network,
+    backups, security, plugins, auth_users,
+)  # fmt: skip
+
+
+def all_routes() -> tuple[Route, ...]:
+    """Every route we serve, the ones with fixed paths first: `/mounts/options` is no mount of that name."""
+    routes = [route for area in AREAS for route in area.ROUTES]
+    return tuple(sorted((*routes, *absent.routes()), key=_variable_parts))
+
+
+def create_app(own: Services) -> web.Application:
+    """The application, ready to be run; it starts nothing by itself."""
+    app = web.Application(middlewares=auth.MIDDLEWARES, client_max_size=LARGEST_BODY)
+    app[SERVICES] = own
+    for path, routes in _by_path(all_routes()).items():
+        resource = app.router.add_resource(path)
+        for route in routes:
+            handler = served(route)
+            resource.add_route(route.method, handler)
+            if route.method == "GET":
+                resource.add_route("HEAD", handler)
+    return app
+
+
+def _by_path(routes: Iterable[Route]) -> dict[str, list[Route]]:
+    found: dict[str, list[Route]] = defaultdict(list)
+    for route in routes:
+        found[route.path].append(route)
+    return found
+
+
+def _variable_parts(route: Route) -> tuple[bool, ...]:
+    """For sorting: at each place of the path, a fixed word goes before a variable."""
+    return tuple("{" in part for part in route.path.split("/"))

@@ -1,0 +1,119 @@
+"""What goes over the wire: the success envelope, the error envelope, the body of a request.
+
+Home Assistant's contract (Supervisor 2026.08, aiohasupervisor 0.8.1 `models/base.py`): `data` is always there on
+success and never on an error; nothing, `true` and an empty list are all `{}`; almost every refusal is a 400.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import PurePath
+from typing import Any
+
+import orjson
+import voluptuous as vol
+from aiohttp import web
+from voluptuous.humanize import humanize_error
+
+from supervisor_k8s.errors import (
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    NotReadyError,
+    RefusedError,
+    SupervisorError,
+    UnauthorizedError,
+    UnknownError,
+)
+
+UNKNOWN = "Unknown error, see Supervisor logs"
+"""Said when an error has no words of its own."""
+
+STATUS: tuple[tuple[type[SupervisorError], int], ...] = (
+    (UnauthorizedError, 401),
+    (ForbiddenError, 403),
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (GoneError, 410),
+    (UnknownError, 500),
+    (NotReadyError, 503),
+    (SupervisorError, 400),
+)
+"""Kind of error to status; the first row that fits. What is not here is no error of ours and becomes a plain 500."""
+
+
+def ok(data: Any = None) -> web.Response:
+    """Status 200 with `data`; whatever is empty or no JSON container becomes `{}`."""
+    shown = data if isinstance(data, (Mapping, list, tuple)) and data else {}
+    return _json({"result": "ok", "data": shown}, 200)
+
+
+def failed(error: SupervisorError, *, job: str | None = None) -> web.Response:
+    """The error as JSON, with the keys by which clients translate it where it has any."""
+    answer: dict[str, Any] = {"result": "error", "message": words(error)}
+    if job:
+        answer["job_id"] = job
+    if error.error_key:
+        answer["error_key"] = error.error_key
+    if error.extra_fields:
+        answer["extra_fields"] = error.extra_fields
+    return _json(answer, status(error))
+
+
+def failed_raw(error: SupervisorError, content_type: str) -> web.Response:
+    """The error's words alone: routes that answer with text or an image do not use the envelope."""
+    return web.Response(text=words(error), status=status(error), content_type=content_type)
+
+
+def refused(message: str, code: int = 400) -> web.Response:
+    """An error without a class of its own."""
+    return _json({"result": "error", "message": message}, code)
+
+
+def status(error: SupervisorError) -> int:
+    return next(code for kind, code in STATUS if isinstance(error, kind))
+
+
+def words(error: BaseException) -> str:
+    """The first text along the chain of causes."""
+    current: BaseException | None = error
+    while current is not None:
+        if str(current):
+            return str(current)
+        current = current.__cause__ or current.__context__
+    return UNKNOWN
+
+
+async def body(request: web.Request) -> Any:
+    """The request's JSON, whatever its Content-Type says; an empty body is `{}`. RefusedError when it is no JSON."""
+    content = await request.read()
+    if not content.strip():
+        return {}
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise RefusedError("Invalid json") from None
+
+
+def validated(schema: vol.Schema, value: Any) -> dict[str, Any]:
+    """`value` as the schema makes it. RefusedError with one line for each fault, in voluptuous' own words."""
+    try:
+        result: dict[str, Any] = schema(value)
+    except vol.Invalid as error:
+        raise RefusedError(humanize_error(value, error)) from None
+    return result
+
+
+def _json(value: Any, code: int) -> web.Response:
+    content = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    return web.Response(body=content, status=code, content_type="application/json", charset="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (AbstractSet, tuple)):
+        return list(value)
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} cannot be shown as JSON")

@@ -1,0 +1,33 @@
+"""`/ingress/…`: sessions and panels."""
+
+from typing import Any
+
+import voluptuous as vol
+from aiohttp import web
+
+from supervisor_k8s.api.routes import Call, Route, get, post
+from supervisor_k8s.errors import IngressSessionError
+
+
+async def panels(call: Call) -> Any:
+    return {"panels": call.services.ingress.panels()}
+
+
+async def create_session(call: Call) -> Any:
+    call.require_core()
+    return {"session": await call.services.ingress.create_session(call.body.get("user_id"))}
+
+
+async def validate_session(call: Call) -> None:
+    call.require_core()
+    try:
+        await call.services.ingress.use_session(call.body["session"])
+    except IngressSessionError:
+        raise web.HTTPUnauthorized from None  # text and not the envelope: the frontend then asks for a new session
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/ingress/panels", panels),
+    post("/ingress/session", create_session, {vol.Optional("user_id"): str}),
+    post("/ingress/validate_session", validate_session, {vol.Required("session"): str}),
+)

@@ -1,0 +1,59 @@
+"""What the application carries: the services that handlers call, and what a request knows about itself."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from supervisor_k8s.jobs import Jobs
+from supervisor_k8s.model.access import Caller
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_settings import AddonSettings
+from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.core import Core
+from supervisor_k8s.services.discovery import Discovery
+from supervisor_k8s.services.host import Host
+from supervisor_k8s.services.ingress import Ingress
+from supervisor_k8s.services.logins import Logins
+from supervisor_k8s.services.logs import Logs
+from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.repositories import Repositories
+from supervisor_k8s.services.resolution import Resolution
+from supervisor_k8s.services.service_registry import ServiceRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """All that handlers may call."""
+
+    access: Access
+    addons: Addons
+    addon_settings: AddonSettings
+    core: Core
+    repositories: Repositories
+    discovery: Discovery
+    registry: ServiceRegistry
+    logins: Logins
+    ingress: Ingress
+    resolution: Resolution
+    preferences: Preferences
+    host: Host
+    jobs: Jobs
+    site: Site
+    logs: Logs
+    state: Callable[[], str]
+    """How far we are: initialize, setup, startup, running, freeze, shutdown, stopping or close."""
+    version: str
+    """Our own, CalVer."""
+    restart: Callable[[], Awaitable[None]]
+    """Begins our own restart and returns."""
+
+
+SERVICES = web.AppKey("SERVICES", Services)
+CALLER: web.RequestKey[Caller | None] = web.RequestKey("CALLER", object)  # type: ignore[arg-type] # a union is no type
+STREAMING = web.RequestKey("STREAMING", bool)
+"""Set once the first byte of a streamed answer is out: an error can then no longer become an answer."""
+
+type Body = Mapping[str, Any]

@@ -1,0 +1,24 @@
+"""`/network/…`: the pod's own interface, read-only. Add-ons bind to what they find here, so it must be one they see."""
+
+from typing import Any
+
+from supervisor_k8s.api import views
+from supervisor_k8s.api.routes import Call, Route, get
+from supervisor_k8s.errors import NotFoundError
+
+
+async def info(call: Call) -> Any:
+    return views.network_info(call.services.host.interface(), internet=call.services.repositories.reachable)
+
+
+async def interface_info(call: Call) -> Any:
+    name, interface = call.part("interface"), call.services.host.interface()
+    if interface is None or name not in (interface.name, "default"):
+        raise NotFoundError(f"Interface {name} does not exist")
+    return views.interface(interface)
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/network/info", info),
+    get("/network/interface/{interface}/info", interface_info),
+)

@@ -1,0 +1,45 @@
+"""`/dns/info`, `/audio/info`, `/multicast/info`, `/cli/info`, `/observer/info`: plugins that the cluster replaces.
+
+Their version is ours: nothing is to be updated. What controls them stands in `absent`.
+"""
+
+from typing import Any
+
+from supervisor_k8s.api.routes import Call, Handler, Route, get
+
+
+def _version(call: Call) -> dict[str, Any]:
+    version = call.services.version
+    return {"version": version, "version_latest": version, "update_available": False}
+
+
+async def version(call: Call) -> Any:
+    return _version(call)
+
+
+async def dns(call: Call) -> Any:
+    interface = call.services.host.interface()
+    servers = [f"dns://{address}" for address in interface.nameservers] if interface else []
+    return {
+        **_version(call),
+        "host": servers[0].removeprefix("dns://") if servers else call.services.site.supervisor_address,
+        "servers": [],
+        "locals": servers,
+        "mdns": False,
+        "llmnr": False,
+        "fallback": False,
+    }
+
+
+async def audio(call: Call) -> Any:
+    silence: dict[str, list[Any]] = {"card": [], "input": [], "output": [], "application": []}
+    return {**_version(call), "host": call.services.site.supervisor_address, "audio": silence}
+
+
+async def observer(call: Call) -> Any:
+    return {**_version(call), "host": call.services.site.supervisor_address}
+
+
+_INFO: dict[str, Handler] = {"dns": dns, "audio": audio, "multicast": version, "cli": version, "observer": observer}
+
+ROUTES: tuple[Route, ...] = tuple(get(f"/{plugin}/info", handler) for plugin, handler in _INFO.items())

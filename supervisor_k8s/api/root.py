@@ -1,0 +1,55 @@
+"""Routes without a prefix: what everything is, and what could be updated."""
+
+from typing import Any
+
+from supervisor_k8s.api import shown, views
+from supervisor_k8s.api.routes import Call, Route, get, post
+from supervisor_k8s.services.host import FEATURES
+
+
+async def info(call: Call) -> Any:
+    """`hassos` stays null: this is no Home Assistant OS, and Core would make an update entity of it."""
+    services = call.services
+    return {
+        "supervisor": services.version,
+        "homeassistant": services.core.version,
+        "hassos": None,
+        "docker": services.host.runtime,
+        "hostname": services.host.machine().name,
+        "operating_system": None,
+        "features": list(FEATURES),
+        "machine": services.site.machine,
+        "machine_id": None,
+        "arch": services.site.arch,
+        "supported_arch": [services.site.arch],
+        "supported": not services.resolution.unsupported,
+        "state": services.state(),
+        "channel": services.preferences.get("channel"),
+        "logging": services.preferences.get("logging"),
+        "timezone": services.preferences.timezone,
+    }
+
+
+async def available_updates(call: Call) -> Any:
+    core = call.services.core.info()
+    found = [views.update_item(addon) for addon in shown.addons(call.services) if addon.latest != addon.version]
+    if core["update_available"]:
+        found.insert(0, views.core_update(core["version_latest"]))
+    return {"available_updates": found}
+
+
+async def refresh_updates(call: Call) -> None:
+    await call.services.repositories.reload()
+
+
+async def reload_updates(_call: Call) -> None:
+    """Versions of Core and of ourselves come with the installation; there is nothing to fetch."""
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/info", info),
+    get("/available_updates", available_updates),
+    get("/supervisor/available_updates", available_updates),
+    post("/refresh_updates", refresh_updates),
+    post("/reload_updates", reload_updates),
+)

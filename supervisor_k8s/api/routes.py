@@ -1,0 +1,106 @@
+"""A route as data, the call that its handler gets, and the one function that makes an aiohttp handler of both.
+
+A handler takes a `Call` and returns the reply's `data` (or a response of its own). Reading the body, checking it and
+turning errors into answers happens here, once.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import voluptuous as vol
+from aiohttp import web
+
+from supervisor_k8s.api import envelope
+from supervisor_k8s.api.keys import CALLER, SERVICES, Body, Services
+from supervisor_k8s.errors import RefusedError, SupervisorError, UnknownError
+from supervisor_k8s.model.access import Caller, CallerKind
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as a handler sees it. `body` is validated by the route's schema, empty without one."""
+
+    request: web.Request
+    services: Services
+    caller: Caller | None
+    body: Body
+
+    def part(self, name: str) -> str:
+        """A variable part of the path."""
+        return self.request.match_info[name]
+
+    @property
+    def addon(self) -> str:
+        """The add-on the path names; `self` is the calling one."""
+        slug = self.part("app")
+        if slug != "self":
+            return slug
+        if self.caller is None or self.caller.slug is None:
+            raise RefusedError("Self is not an App")
+        return self.caller.slug
+
+    def require_core(self) -> None:
+        """Only Core's own token may go on; anybody else gets the 401 in plain text that upstream gives here."""
+        if self.caller is None or self.caller.kind is not CallerKind.CORE:
+            raise web.HTTPUnauthorized
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """`schema` None means the body is not looked at. `raw` is the content type of errors outside the envelope."""
+
+    method: str
+    path: str
+    handler: Handler
+    schema: vol.Schema | None = None
+    raw: str | None = None
+
+    def under(self, path: str) -> "Route":
+        """The same route by another path."""
+        return Route(method=self.method, path=path, handler=self.handler, schema=self.schema, raw=self.raw)
+
+
+def get(path: str, handler: Handler, *, raw: str | None = None) -> Route:
+    return Route(method="GET", path=path, handler=handler, raw=raw)
+
+
+def post(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
+    """`schema` as plain dict refuses unknown keys, as upstream does; `{}` refuses every key."""
+    return Route(method="POST", path=path, handler=handler, schema=_schema(schema))
+
+
+def put(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
+    return Route(method="PUT", path=path, handler=handler, schema=_schema(schema))
+
+
+def delete(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
+    return Route(method="DELETE", path=path, handler=handler, schema=_schema(schema))
+
+
+def served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The aiohttp handler of a route."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            body = {} if route.schema is None else envelope.validated(route.schema, await envelope.body(request))
+            call = Call(request=request, services=request.app[SERVICES], caller=request.get(CALLER), body=body)
+            answer = await route.handler(call)
+        except SupervisorError as error:
+            if isinstance(error, UnknownError):
+                _LOGGER.exception("%s %s", request.method, request.path)
+            job = getattr(error, "job", None)
+            return envelope.failed_raw(error, route.raw) if route.raw else envelope.failed(error, job=job)
+        return answer if isinstance(answer, web.StreamResponse) else envelope.ok(answer)
+
+    return handle
+
+
+def _schema(schema: dict[Any, Any] | vol.Schema | None) -> vol.Schema | None:
+    return vol.Schema(schema) if isinstance(schema, dict) else schema

@@ -1,0 +1,38 @@
+"""`/security/…` and `/docker/…`: choices that are kept, registries that are not there yet."""
+
+from typing import Any
+
+import voluptuous as vol
+
+from supervisor_k8s.api.routes import Call, Route, get, post
+
+
+async def info(call: Call) -> Any:
+    return {key: call.services.preferences.get(key) for key in ("pwned", "force_security")}
+
+
+async def options(call: Call) -> None:
+    if call.body:
+        await call.services.preferences.set(call.body)
+
+
+async def docker_info(call: Call) -> Any:
+    return {
+        "version": call.services.host.runtime,
+        "enable_ipv6": None,
+        "mtu": None,
+        "storage": "kubernetes",
+        "logging": "kubernetes",
+        "registries": {},
+    }
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/security/info", info),
+    post(
+        "/security/options",
+        options,
+        {vol.Optional("pwned"): vol.Boolean(), vol.Optional("force_security"): vol.Boolean()},
+    ),
+    get("/docker/info", docker_info),
+)

@@ -1,0 +1,48 @@
+"""`/services…`: the two services that add-ons provide for one another, mqtt and mysql."""
+
+from typing import Any
+
+from supervisor_k8s.api import envelope
+from supervisor_k8s.api.routes import Call, Route, delete, get, post
+from supervisor_k8s.errors import ForbiddenError
+from supervisor_k8s.model.addon import AddonConfig
+
+
+def _caller(call: Call, service: str) -> AddonConfig:
+    """The calling add-on, which must declare the service in any role."""
+    slug = call.caller.slug if call.caller else None
+    config = call.services.addons.config(slug) if slug else None
+    if config is None or not config.may_use(service):
+        raise ForbiddenError(f"No access to {service} service!")
+    return config
+
+
+async def services(call: Call) -> Any:
+    return {"services": call.services.registry.listing()}
+
+
+async def service(call: Call) -> Any:
+    name = call.services.registry.known(call.part("service"))
+    _caller(call, name)
+    return call.services.registry.get(name)
+
+
+async def publish(call: Call) -> None:
+    name = call.services.registry.known(call.part("service"))
+    data = envelope.validated(call.services.registry.schema(name), await envelope.body(call.request))
+    await call.services.registry.publish(name, _caller(call, name).slug, data)
+
+
+async def withdraw(call: Call) -> None:
+    name = call.services.registry.known(call.part("service"))
+    if not _caller(call, name).provides(name):
+        raise ForbiddenError(f"No write access to {name} service!")
+    await call.services.registry.withdraw(name)
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/services", services),
+    get("/services/{service}", service),
+    post("/services/{service}", publish),
+    delete("/services/{service}", withdraw),
+)

@@ -1,0 +1,85 @@
+"""Gathers what a reply about add-ons says, from the services that know the parts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from supervisor_k8s.api import views
+from supervisor_k8s.api.keys import Services
+from supervisor_k8s.api.views import Assets, ShownAddon
+from supervisor_k8s.errors import RefusedError
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.availability import check_available
+
+ICON, LOGO, CHANGELOG, DOCUMENTATION = "icon.png", "logo.png", "CHANGELOG.md", "DOCS.md"
+
+
+def addon(services: Services, slug: str) -> ShownAddon:
+    """An installed add-on. AddonNotFoundError, AddonNotInstalledError."""
+    record = services.addons.get(slug)
+    store = services.repositories.catalogue.addons.get(slug)
+    config = services.addons.config(slug)
+    return ShownAddon(
+        record=record,
+        config=config,
+        store=store,
+        available=available(services, store or config),
+        assets=assets(services, slug),
+        state=services.addons.state(slug).value,
+        address=services.addons.address(slug),
+        options=services.addon_settings.merged(slug),
+    )
+
+
+def addons(services: Services) -> Iterator[ShownAddon]:
+    """All installed ones, by slug."""
+    return (addon(services, slug) for slug in sorted(services.addons.installed()))
+
+
+async def addon_info(services: Services, slug: str) -> dict[str, Any]:
+    """`GET /addons/<slug>/info` of an installed add-on."""
+    answer = views.addon_info(addon(services, slug))
+    if services.repositories.has(slug):
+        answer["long_description"] = await services.repositories.readme(slug)
+        answer["translations"] = await services.repositories.translations(slug)
+    return answer
+
+
+def store_items(services: Services) -> list[dict[str, Any]]:
+    """All add-ons of the store."""
+    installed = _installed_versions(services)
+    return [
+        views.store_item(config, assets(services, slug), installed.get(slug), available=available(services, config))
+        for slug, config in services.repositories.catalogue.addons.items()
+    ]
+
+
+async def store_info(services: Services, slug: str) -> dict[str, Any]:
+    """`GET /store/addons/<slug>`. StoreAddonNotFoundError."""
+    config = services.repositories.addon(slug)
+    installed = _installed_versions(services).get(slug)
+    answer = views.store_info(config, assets(services, slug), installed, available=available(services, config))
+    return {**answer, "long_description": await services.repositories.readme(slug)}
+
+
+def assets(services: Services, slug: str) -> Assets:
+    """Which files lie beside the manifest in the store; none for an add-on that is in no store."""
+    has = services.repositories.has_file
+    return Assets(
+        icon=has(slug, ICON),
+        logo=has(slug, LOGO),
+        changelog=has(slug, CHANGELOG),
+        documentation=has(slug, DOCUMENTATION),
+    )
+
+
+def available(services: Services, config: AddonConfig) -> bool:
+    """Whether it could be installed here."""
+    try:
+        check_available(config, services.site, core_version=services.core.version)
+    except RefusedError:
+        return False
+    return True
+
+
+def _installed_versions(services: Services) -> dict[str, str]:
+    return {slug: str(record.user["version"]) for slug, record in services.addons.installed().items()}

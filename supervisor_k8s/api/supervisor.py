@@ -1,0 +1,117 @@
+"""`/supervisor/…`: ourselves."""
+
+import re
+import zoneinfo
+from typing import Any
+
+import voluptuous as vol
+
+from supervisor_k8s.api import shown, views
+from supervisor_k8s.api.logs import log_routes
+from supervisor_k8s.api.routes import Call, Route, get, post
+from supervisor_k8s.errors import RefusedError
+
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+
+
+def time_zone(value: Any) -> str:
+    """A name of the time zone database; only its form is checked where the system has no database."""
+    if not isinstance(value, str) or not _ZONE.fullmatch(value):
+        raise vol.Invalid("expected the name of a time zone, such as Europe/Zurich")
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, OSError, ValueError):
+        if zoneinfo.available_timezones():
+            raise vol.Invalid("not a time zone of the database; see tz database names") from None
+    return value
+
+
+OPTIONS = {
+    vol.Optional("channel"): vol.In(["stable", "beta", "dev"]),
+    vol.Optional("timezone"): time_zone,
+    vol.Optional("logging"): vol.In(["debug", "info", "warning", "error", "critical"]),
+    vol.Optional("debug"): vol.Boolean(),
+    vol.Optional("debug_block"): vol.Boolean(),
+    vol.Optional("diagnostics"): vol.Boolean(),
+    vol.Optional("auto_update"): vol.Boolean(),
+    vol.Optional("detect_blocking_io"): vol.In(["off", "on", "on-at-startup", "on_at_startup"]),
+    vol.Optional("country"): str,
+    vol.Optional("feature_flags"): {str: vol.Boolean()},
+    vol.Optional("addons_repositories"): [str],
+    vol.Optional("wait_boot"): vol.All(vol.Coerce(int), vol.Range(min=1, max=60)),
+}
+
+
+async def ping(_call: Call) -> None:
+    return None
+
+
+async def info(call: Call) -> Any:
+    services = call.services
+    chosen = ("channel", "timezone", "logging", "debug", "debug_block", "diagnostics", "auto_update")
+    also = ("detect_blocking_io", "country", "wait_boot")
+    return {
+        **{key: services.preferences.get(key) for key in (*chosen, *also)},
+        "version": services.version,
+        "version_latest": services.version,
+        "update_available": False,
+        "arch": services.site.arch,
+        "supported": not services.resolution.unsupported,
+        "healthy": not services.resolution.unhealthy,
+        "ip_address": services.site.supervisor_address,
+        "feature_flags": services.preferences.feature_flags,
+        "addons": [views.supervisor_addon(addon) for addon in shown.addons(services)],
+        "addons_repositories": [
+            {"name": repository.name, "slug": slug}
+            for slug, repository in services.repositories.catalogue.repositories.items()
+        ],
+    }
+
+
+async def options(call: Call) -> None:
+    changes = dict(call.body)
+    repositories = changes.pop("addons_repositories", None)
+    if "detect_blocking_io" in changes:
+        changes["detect_blocking_io"] = changes["detect_blocking_io"] != "off"
+    if changes:
+        await call.services.preferences.set(changes)
+    if "timezone" in changes:
+        await call.services.core.set_options({"timezone": changes["timezone"]})
+    if repositories is not None:
+        await call.services.repositories.replace(repositories)
+
+
+async def update(call: Call) -> None:
+    """There is nothing to update to before we have a channel file of our own. Never answer 200 without an update:
+    today's Core calls this while it is not onboarded and then waits for our new version for ever.
+    """
+    raise RefusedError(f"No supervisor update available - {call.services.version}")
+
+
+async def reload(call: Call) -> None:
+    await call.services.resolution.healthcheck()
+
+
+async def restart(call: Call) -> None:
+    await call.services.restart()
+
+
+async def stats(_call: Call) -> Any:
+    return views.stats()
+
+
+def _own_log(_call: Call) -> str:
+    return "supervisor"
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/supervisor/ping", ping),
+    get("/supervisor/info", info),
+    get("/supervisor/stats", stats),
+    post("/supervisor/options", options, OPTIONS),
+    post("/supervisor/update", update, {vol.Optional("version"): str}),
+    post("/supervisor/reload", reload),
+    post("/supervisor/repair", reload),
+    post("/supervisor/restart", restart),
+    *log_routes("/supervisor", _own_log),
+)

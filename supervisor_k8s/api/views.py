@@ -1,0 +1,300 @@
+"""Values to reply data, in the shapes that clients parse. Pure; Home Assistant's naming history ends here.
+
+A key that is missing loses the whole answer in aiohasupervisor, one too many never hurts: so the superset of what the
+clients 0.3.3 to 0.11.0, Core 2026.2 to 2026.11 and the frontend want (`core-integration` §2).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from supervisor_k8s.model import ingress, naming
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.intent import InstalledAddon
+from supervisor_k8s.model.options import ui_schema
+from supervisor_k8s.model.rating import security_rating
+from supervisor_k8s.services.host import FEATURES, GIB, Disk, Interface, Machine
+
+NETWORK_NAME = "hassio"
+"""Name of Docker's network at upstream; clients look it up by this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What lies beside a manifest in the store; nothing for an add-on that is in no store."""
+
+    icon: bool = False
+    logo: bool = False
+    changelog: bool = False
+    documentation: bool = False
+    long_description: str | None = None
+    translations: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownAddon:
+    """Everything a reply about an installed add-on says. `store` is its present manifest in the store, None when
+    detached; `options` are merged over the defaults.
+    """
+
+    record: InstalledAddon
+    config: AddonConfig
+    store: AddonConfig | None
+    available: bool
+    assets: Assets
+    state: str
+    address: str
+    options: Mapping[str, Any]
+
+    @property
+    def version(self) -> str:
+        return str(self.record.user["version"])
+
+    @property
+    def latest(self) -> str:
+        return self.store.version if self.store else self.version
+
+
+def addon_item(addon: ShownAddon) -> dict[str, Any]:
+    """One add-on of `GET /addons`."""
+    config = addon.config
+    return {
+        **_base(config, addon.assets, available=addon.available),
+        "version": addon.version,
+        "version_latest": addon.latest,
+        "update_available": addon.latest != addon.version,
+        "detached": addon.store is None,
+        "state": addon.state,
+        "system_managed": bool(addon.record.user.get("system_managed", False)),
+    }
+
+
+def supervisor_addon(addon: ShownAddon) -> dict[str, Any]:
+    """One add-on in the deprecated list of `GET /supervisor/info`, from which older Core makes its entities."""
+    item = addon_item(addon)
+    keys = ("name", "slug", "version", "version_latest", "update_available", "state", "repository", "icon")
+    return {key: item[key] for key in keys}
+
+
+def addon_info(addon: ShownAddon) -> dict[str, Any]:
+    """`GET /addons/<slug>/info` of an installed add-on."""
+    return {
+        **addon_item(addon),
+        **_rights(addon.config),
+        **_hardware(addon.config),
+        **_chosen(addon),
+        **_ingress(addon),
+        "long_description": addon.assets.long_description,
+        "documentation": addon.assets.documentation,
+        "changelog": addon.assets.changelog,
+        "translations": addon.assets.translations,
+        "ip_address": addon.address,
+    }
+
+
+def store_item(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> dict[str, Any]:
+    """One add-on of the store; `installed` is the installed version."""
+    return {
+        **_base(config, assets, available=available),
+        "arch": list(config.arch),
+        "documentation": assets.documentation,
+        "installed": installed is not None,
+        "version": installed,
+        "version_latest": config.version,
+        "update_available": installed is not None and installed != config.version,
+    }
+
+
+def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> dict[str, Any]:
+    """`GET /store/addons/<slug>`."""
+    rights = _rights(config)
+    keys = (
+        "apparmor", "auth_api", "docker_api", "full_access", "hassio_api", "hassio_role", "homeassistant_api",
+        "host_network", "host_pid", "ingress", "rating", "signed",
+    )  # fmt: skip
+    return {
+        **store_item(config, assets, installed, available=available),
+        **{key: rights[key] for key in keys},
+        "detached": False,
+        "long_description": assets.long_description,
+    }
+
+
+def stats() -> dict[str, Any]:
+    """Figures of a workload: zeros, which clients parse, as long as nobody measures."""
+    whole = ("memory_usage", "memory_limit", "network_rx", "network_tx", "blk_read", "blk_write")
+    return {"cpu_percent": 0.0, "memory_percent": 0.0, **dict.fromkeys(whole, 0)}
+
+
+def update_item(addon: ShownAddon) -> dict[str, Any]:
+    """One add-on of `GET /available_updates`."""
+    slug = addon.config.slug
+    return {
+        "update_type": "addon",
+        "name": addon.config.name,
+        "icon": f"/addons/{slug}/icon" if addon.assets.icon else None,
+        "panel_path": f"/update-available/{slug}",
+        "version_latest": addon.latest,
+    }
+
+
+def core_update(version: str) -> dict[str, Any]:
+    """Home Assistant Core in `GET /available_updates`."""
+    return {"update_type": "core", "panel_path": "/update-available/core", "version_latest": version}
+
+
+def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime) -> dict[str, Any]:
+    unknown = (
+        "agent_version", "apparmor_version", "chassis", "virtualization", "cpe", "deployment", "disk_life_time",
+        "llmnr_hostname", "operating_system", "dt_synchronized", "use_ntp", "startup_time", "broadcast_llmnr",
+        "broadcast_mdns",
+    )  # fmt: skip
+    return {
+        **dict.fromkeys(unknown),
+        "disk_total": round(disk.total / GIB, 1),
+        "disk_used": round(disk.used / GIB, 1),
+        "disk_free": round(disk.free / GIB, 1),
+        "features": list(FEATURES),
+        "hostname": machine.name,
+        "kernel": machine.kernel,
+        "timezone": timezone,
+        "dt_utc": now.isoformat(),
+        "boot_timestamp": machine.booted,
+    }
+
+
+def disk_usage(disk: Disk) -> dict[str, Any]:
+    """The shared volume as a whole; what its folders take is not measured."""
+    return {
+        "id": "root",
+        "label": "Root",
+        "total_bytes": disk.total,
+        "used_bytes": disk.used,
+        "children": [{"id": "system", "label": "System", "used_bytes": disk.used}],
+    }
+
+
+def network_info(found: Interface | None, *, internet: bool) -> dict[str, Any]:
+    if found is None:
+        docker = {"interface": NETWORK_NAME, "address": "0.0.0.0/0", "gateway": "0.0.0.0", "dns": "0.0.0.0"}  # noqa: S104
+    else:
+        gateway = str(found.gateway or found.address.ip)
+        dns = str(found.nameservers[0]) if found.nameservers else gateway
+        network = str(found.address.network)
+        docker = {"interface": NETWORK_NAME, "address": network, "gateway": gateway, "dns": dns}
+    return {
+        "interfaces": [interface(found)] if found else [],
+        "docker": docker,
+        "host_internet": None,
+        "supervisor_internet": internet,
+    }
+
+
+def interface(found: Interface) -> dict[str, Any]:
+    nothing = {"method": "disabled", "ready": False, "address": [], "nameservers": [], "gateway": None}
+    return {
+        "interface": found.name,
+        "type": "ethernet",
+        "enabled": True,
+        "connected": True,
+        "primary": True,
+        "mac": found.mac,
+        "ipv4": {
+            "method": "auto",
+            "ready": True,
+            "address": [str(found.address)],
+            "nameservers": [str(address) for address in found.nameservers],
+            "gateway": str(found.gateway) if found.gateway else None,
+            "route_metric": None,
+        },
+        "ipv6": {**nothing, "route_metric": None, "addr_gen_mode": "default", "ip6_privacy": "default"},
+        "wifi": None,
+        "vlan": None,
+        "mdns": "off",
+        "llmnr": "off",
+    }
+
+
+def _base(config: AddonConfig, assets: Assets, *, available: bool) -> dict[str, Any]:
+    return {
+        "name": config.name,
+        "slug": config.slug,
+        "description": config.description,
+        "advanced": False,
+        "available": available,
+        "build": config.image is None,
+        "homeassistant": config.homeassistant,
+        "icon": assets.icon,
+        "logo": assets.logo,
+        "repository": config.repository,
+        "stage": config.stage,
+        "url": config.url,
+    }
+
+
+def _rights(config: AddonConfig) -> dict[str, Any]:
+    flags = ("docker_api", "full_access", "host_network", "host_pid", "host_ipc", "host_uts", "host_dbus")
+    return {
+        **{flag: bool(config.raw.get(flag, False)) for flag in flags},
+        "apparmor": "default" if config.raw.get("apparmor", True) else "disable",
+        "auth_api": config.auth_api,
+        "hassio_api": config.hassio_api,
+        "hassio_role": config.hassio_role,
+        "homeassistant_api": config.homeassistant_api,
+        "privileged": list(config.privileged),
+        "rating": security_rating(config),
+        "signed": False,
+        "ingress": config.ingress,
+    }
+
+
+def _hardware(config: AddonConfig) -> dict[str, Any]:
+    flags = ("audio", "devicetree", "gpio", "kernel_modules", "uart", "udev", "usb", "video")
+    return {
+        **{flag: bool(config.raw.get(flag, False)) for flag in flags},
+        "stdin": config.stdin,
+        "devices": list(config.raw.get("devices", ())),
+        "arch": list(config.arch),
+        "machine": list(config.machine),
+    }
+
+
+def _chosen(addon: ShownAddon) -> dict[str, Any]:
+    """What the user decided, or the manifest for them."""
+    config, user = addon.config, addon.record.user
+    ports = {**config.ports, **(user.get("network") or {})}
+    return {
+        "hostname": naming.addon_hostname(config.slug),
+        "dns": [f"{naming.addon_hostname(config.slug)}.local.hass.io"],
+        "protected": bool(user.get("protected", True)),
+        "boot_config": config.boot,
+        "boot": user.get("boot") or ("auto" if config.boot == "auto" else "manual"),
+        "options": addon.options,
+        "schema": ui_schema(config.schema),
+        "startup": config.startup,
+        "network": ports or None,
+        "network_description": config.ports_description,
+        "services": list(config.services),
+        "discovery": list(config.discovery),
+        "webui": config.webui,
+        "audio_input": user.get("audio_input"),
+        "audio_output": user.get("audio_output"),
+        "auto_update": bool(user.get("auto_update", False)),
+        "watchdog": bool(user.get("watchdog", False)),
+        "system_managed_config_entry": user.get("system_managed_config_entry"),
+        "log_format": "plain",
+    }
+
+
+def _ingress(addon: ShownAddon) -> dict[str, Any]:
+    config, user = addon.config, addon.record.user
+    if not config.ingress:
+        return dict.fromkeys(("ingress_entry", "ingress_url", "ingress_port", "ingress_panel"))
+    token = str(user.get("ingress_token", ""))
+    return {
+        "ingress_entry": ingress.entry(token),
+        "ingress_url": ingress.url(config, token),
+        "ingress_port": config.ingress_port,
+        "ingress_panel": bool(user.get("ingress_panel", False)),
+    }
