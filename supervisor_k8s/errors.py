@@ -204,6 +204,19 @@ class RepositoryAlreadyAddedError(ConflictError):
     error_key = "store_repository_already_added_error"
 
 
+class DiscoveryNotFoundError(NotFoundError):
+    message = "Discovery message not found"
+
+
+class RepositoryNotFoundError(NotFoundError):
+    message = "Repository {repository} does not exist in the store"
+
+
+class LocalRepositoryError(RefusedError):
+    message = "Can't reset repository {local_repo} as it is not git based!"
+    error_key = "store_repository_local_cannot_reset"
+
+
 class CoreUnreachableError(SupervisorError):
     """Home Assistant Core does not answer through the link."""
 

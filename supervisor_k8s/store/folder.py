@@ -1,0 +1,80 @@
+"""Reading files of strangers: nothing outside their folder, nothing but plain files, never more than so much.
+
+We are root, and the `local` folder can be changed by add-ons while we read: every step of a path is opened by
+descriptor without following links. A symbolic link is resolved by us, and only while it stays inside the folder.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+_STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MOST_LINKS = 8
+
+
+class Folder:
+    """The folder at `root`, which itself is ours to name."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def read(self, path: PurePosixPath, *, limit: int) -> bytes | None:
+        """At most `limit` bytes of the file at the relative `path`; None when there is no such plain file inside.
+
+        A result of `limit` bytes may be cut off; ask for one more than is acceptable to tell.
+        """
+        parts: Sequence[str] | None = path.parts
+        for _ in range(_MOST_LINKS):
+            if not parts:
+                return None
+            try:
+                content, parts = self._try(parts, limit)
+            except OSError:
+                return None
+            if content is not None:
+                return content
+        return None
+
+    def _try(self, parts: Sequence[str], limit: int) -> tuple[bytes | None, Sequence[str] | None]:
+        """The content, or else the path to try instead when one of the parts is a link."""
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for index, part in enumerate(parts):
+                try:
+                    inner = os.open(part, _STEP, dir_fd=descriptor)
+                except OSError as error:
+                    if error.errno != errno.ELOOP:
+                        raise
+                    return None, _redirect(descriptor, parts, index)
+                os.close(descriptor)
+                descriptor = inner
+            return _content(descriptor, limit), None
+        finally:
+            os.close(descriptor)
+
+
+def _redirect(directory: int, parts: Sequence[str], index: int) -> Sequence[str] | None:
+    """The path with the link at `index` replaced by its target; None when that leads outside."""
+    target = PurePosixPath(os.readlink(parts[index], dir_fd=directory))
+    if target.is_absolute():
+        return None
+    resolved = list(parts[:index])
+    for part in (*target.parts, *parts[index + 1 :]):
+        if part != "..":
+            resolved.append(part)
+        elif not resolved:
+            return None
+        else:
+            resolved.pop()
+    return resolved
+
+
+def _content(descriptor: int, limit: int) -> bytes | None:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return None
+    kept = bytearray()
+    while len(kept) < limit and (chunk := os.read(descriptor, limit - len(kept))):
+        kept += chunk
+    return bytes(kept)
