@@ -6,10 +6,11 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 
 import asyncio
 import logging
+import os
 import platform
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +25,13 @@ from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.errors import ClusterError, SupervisorError
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.status import AddonState
+from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services import addons as addon_service
@@ -52,6 +56,8 @@ from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
+from supervisor_k8s.store.git import Git
+from supervisor_k8s.store.git import Git
 
 _LOGGER = logging.getLogger(__name__)
 VERSION = "2026.11.0"
@@ -205,10 +211,17 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     repositories = Repositories(
         built_in=settings.repositories,
         records=records,
+        git=Git(home=Path(settings.state) / "git", environment=os.environ),
         clones=Path(settings.state) / "store",
         local=Path(settings.share) / "addons" / "local",
     )
-    discovery = Discovery(records=records, push=home_assistant.push_discovery, withdraw=home_assistant.delete_discovery)
+    discovery = Discovery(
+        records=records,
+        push=home_assistant.push_discovery,
+        withdraw=home_assistant.delete_discovery,
+        started=lambda slug: addons.state(slug) is AddonState.STARTED,
+        known=lambda: known_addons(repositories, records),
+    )
     registry = ServiceRegistry(records=records)
     ingress = Ingress(
         records=records,
@@ -229,7 +242,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         site=site,
         neighbours=addon_service.Neighbours(
             store_addon=repositories.addon,
-            in_store=lambda slug: slug in repositories.catalogue.addons,
+            in_store=repositories.has,
             pull=images.pull,
             options=addon_settings.resolved,
             make_directories=volume.make_directories,
@@ -318,6 +331,12 @@ def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:
 def apply_log_level(changes: Mapping[str, Any]) -> None:
     if level := changes.get("logging"):
         logging.getLogger().setLevel(level.upper())
+
+
+def known_addons(repositories: Repositories, records: Records) -> Collection[AddonConfig]:
+    """Manifests of everything installed or in the store; of both, the installed one."""
+    installed = {slug: config_of(record) for slug, record in records.addons.items()}
+    return {**repositories.catalogue.addons, **installed}.values()
 
 
 def render(key: str, site: Site, core: Core, addons: Addons) -> Workload:
