@@ -42,16 +42,13 @@ class AddonSettings:
     async def resolved(self, record: InstalledAddon) -> Mapping[str, Any]:
         """The options an add-on gets: validated, with secrets filled in. AddonOptionsInvalidError names the fault."""
         config = self._config(record)
-        merged = option_model.merge(config.options, record.user.get("options") or {})
-        return await self._validated(config, merged)
+        return await self._validated(config, option_model.merge(config.options, record.user.get("options") or {}))
 
     async def validate(self, slug: str, candidate: Mapping[str, Any] | None) -> str:
         """Why `candidate` (or what is stored) would be refused; empty when it is valid."""
         record = self._get(slug)
-        config = self._config(record)
-        given = candidate or record.user.get("options") or {}
         try:
-            await self._validated(config, option_model.merge(config.options, given))
+            await self._validated(self._config(record), candidate or self.merged(slug))
         except AddonOptionsInvalidError as error:
             return str(error.fields["validation_error"])
         return ""
@@ -62,9 +59,9 @@ class AddonSettings:
         config = self._config(record)
         user: dict[str, Any] = {}
         if "options" in changes:
+            # The posted object is judged alone, as upstream does: defaults do not make up for a missing key.
             given = changes["options"]
-            await self._validated(config, option_model.merge(config.options, given or {}))
-            user["options"] = dict(given or {})
+            user["options"] = {} if given is None else await self._validated(config, given)
         if "boot" in changes:
             if config.boot == "manual_only":
                 raise AddonBootConfigError(app=slug, boot_config=config.boot)
@@ -82,11 +79,9 @@ class AddonSettings:
         self._get(slug)
         await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
 
-    async def _validated(self, config: AddonConfig, merged: Mapping[str, Any]) -> Mapping[str, Any]:
-        if config.schema is None:
-            return merged
+    async def _validated(self, config: AddonConfig, options: Mapping[str, Any]) -> Mapping[str, Any]:
         known_secrets = await asyncio.to_thread(read_secrets, self._secrets_file)
-        return option_model.validate(config.schema, merged, secrets=known_secrets, app=config.slug)
+        return option_model.validate(config.schema, options, secrets=known_secrets, app=config.slug)
 
 
 def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
@@ -96,10 +91,10 @@ def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[s
     return {known[port]: number for port, number in spelled.items() if port in known}
 
 
-def read_secrets(path: Path) -> Mapping[str, str]:
-    """Core's secrets as texts; empty when there is no such file or it is no mapping."""
+def read_secrets(path: Path) -> Mapping[str, Any]:
+    """Core's secrets; empty when there is no such file or it is no mapping."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError):
         return {}
-    return {str(key): str(value) for key, value in content.items()} if isinstance(content, dict) else {}
+    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

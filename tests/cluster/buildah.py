@@ -138,8 +138,6 @@ def _save(paths: Paths, step: Step, archive: Archive) -> None:
     for old in archive.path.parent.glob(f"{_stem(archive.name)}-{"?" * len(archive.key)}.tar"):
         if old != archive.path:
             old.unlink()
-    # What an earlier build left without a name; layers that are still in use stay.
-    step.run(["sh", "-c", 'exec "$@" || true', "prune", *_buildah(paths, "rmi", "--prune")], env=STORAGE)
 
 
 def _restore(paths: Paths, step: Step, archive: Archive) -> None:
