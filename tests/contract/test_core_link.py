@@ -150,7 +150,7 @@ async def test_commands_are_answered(keys: LinkKeys) -> None:
     """A command waits for the connection, then for its own answer; a refusal names Core's reason."""
     async with FakeCore(keys) as core, client(core, keys) as ours, running(ours):
         both = await asyncio.gather(ours.command("config/auth/list"), ours.command("config/auth/list"))
-        assert both == [[{"id": "1", "name": "Supervisor"}]] * 2
+        assert list(both) == [[{"id": "1", "name": "Supervisor"}]] * 2
         with pytest.raises(CoreAnswerError, match="usb/scan: Unknown command") as caught:
             await ours.command("usb/scan")
         assert caught.value.fields["code"] == "unknown_command"
