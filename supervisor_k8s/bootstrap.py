@@ -31,7 +31,6 @@ from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
-from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services import addons as addon_service
@@ -56,7 +55,6 @@ from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
-from supervisor_k8s.store.git import Git
 from supervisor_k8s.store.git import Git
 
 _LOGGER = logging.getLogger(__name__)
