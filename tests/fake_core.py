@@ -27,6 +27,8 @@ class FakeCore:
         self._runner: web.AppRunner | None = None
         self._sockets: set[web.WebSocketResponse] = set()
         self._news = asyncio.Condition()
+        self.host = "127.0.0.1"
+        """May be set to another loopback address before `async with`, so that the link's real port is free there."""
         self.port = 0
         self.state = "RUNNING"
         self.migrating = False
@@ -36,6 +38,8 @@ class FakeCore:
         """Access tokens given out, the last one is valid."""
         self.answers: dict[str, Any] = {"config/auth/list": [{"id": "1", "name": "Supervisor"}]}
         """Result of each websocket command; unknown ones are refused."""
+        self.refusals: dict[str, int] = {}
+        """Status of the answer to a path."""
         self.requests: list[tuple[str, str, Any]] = []
         """Method, path and JSON body of what was asked, but for the state."""
         self.events: list[Mapping[str, Any]] = []
@@ -54,7 +58,7 @@ class FakeCore:
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=_context(self._keys))
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=_context(self._keys))
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -91,6 +95,8 @@ class FakeCore:
         self._check(request)
         body = await request.json() if request.can_read_body else None
         self.requests.append((request.method, request.path, body))
+        if request.path in self.refusals:
+            return web.Response(status=self.refusals[request.path])
         if request.path == "/api/slow":
             await asyncio.sleep(30)
         if request.path == "/api/missing":
