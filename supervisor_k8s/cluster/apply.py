@@ -33,6 +33,8 @@ IMMUTABLE = (
 """What the API server says when only a new object can have the wanted value: selectors and Job templates; a Service
 that becomes headless or stops to be; a StatefulSet's fixed fields. The status is 422 like for any invalid value, so the
 words decide."""
+ANOTHER_UID = "metadata.uid: Invalid value"
+"""Said with status 422 when a patch names the UID of a former object of the same name (409 when there is none)."""
 NEVER_VALID = "field not declared in schema"
 """Said with status 500 for an unknown field, although no further try can help."""
 
@@ -63,16 +65,15 @@ class Applier:
             await self._gone(kind, known)
             known = None
         try:
-            return await self._patch_whole(kind, manifest, known)
+            live = await self._patch_whole(kind, manifest, known)
         except ClusterConflictError:
             # The cache was behind: it is another object than the one we knew, or none.
             return await self._patch_whole(kind, manifest, await self._read_ours(kind, name))
         except ClusterRefusedError as error:
             if known is None or not kind.replaceable or not any(words in str(error) for words in IMMUTABLE):
                 raise
-            await self.delete(known)
-            await self._gone(kind, known)
-            return await self._patch_whole(kind, manifest, None)
+            return await self._replace(kind, manifest, known)
+        return await self._replace(kind, manifest, live) if _stays_headless(live, manifest) else live
 
     async def delete(self, live: Live) -> None:
         """Delete exactly this object (not a namesake made since); it is fine when it is gone already. Does not wait.
@@ -139,6 +140,11 @@ class Applier:
             _check_ours(kind, live)
         return live
 
+    async def _replace(self, kind: Kind, manifest: Manifest, known: Live) -> Live:
+        await self.delete(known)
+        await self._gone(kind, known)
+        return await self._patch_whole(kind, manifest, None)
+
     async def _patch_whole(self, kind: Kind, manifest: Manifest, known: Live | None) -> Live:
         body = dict(manifest)
         if known is not None:
@@ -155,13 +161,13 @@ class Applier:
     async def _patch(
         self, kind: Kind, name: str, body: Any, *, content_type: str, query: Mapping[str, str] | None = None
     ) -> Live:
-        answer = await self._client.request(
-            "PATCH",
-            kind.path(self._namespace, name),
-            query=query or {"fieldManager": FIELD_MANAGER},
-            body=body,
-            content_type=content_type,
-        )
+        path, query = kind.path(self._namespace, name), query or {"fieldManager": FIELD_MANAGER}
+        try:
+            answer = await self._client.request("PATCH", path, query=query, body=body, content_type=content_type)
+        except ClusterRefusedError as error:
+            if ANOTHER_UID in str(error):
+                raise ClusterConflictError(str(error)) from error
+            raise
         return self._keep(kind, answer)
 
     def _keep(self, kind: Kind, answer: dict[str, Any]) -> Live:
@@ -178,6 +184,12 @@ class Applier:
             return True if now is None or now["metadata"]["uid"] != uid else None
 
         await self._cache.until(gone, within=GONE_WAIT)
+
+
+def _stays_headless(live: Live, manifest: Manifest) -> bool:
+    """A Service that is to get an address is answered with 200, and keeps having none."""
+    wanted, given = (item.get("spec", {}).get("clusterIP") for item in (manifest, live))
+    return bool(live["kind"] == "Service" and given == "None" and wanted != "None")
 
 
 def _check_ours(kind: Kind, live: Live) -> None:

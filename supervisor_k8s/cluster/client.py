@@ -33,7 +33,8 @@ CONNECT_WAIT = 10.0
 """Seconds until the connection of a stream must stand."""
 PARALLEL = 16
 """Requests at the same time, streams not counted: after our start, hundreds of workloads converge at once."""
-LONGEST_MESSAGE = 1000
+LONGEST_MESSAGE = 500
+"""Characters of an error; longer ones quote whole objects."""
 LONGEST_LINE = 8 * 2**20
 """Bytes after which a line of a stream is cut: several times the largest object, and a bound for a log without line
 ends."""
@@ -118,7 +119,12 @@ class Client:
                 with _translated("GET"):
                     content = await response.read()
                 _raise_for(response.status, content)
-            yield _lines(response.content)
+            try:
+                yield _lines(response.content)
+            finally:
+                # Left before the end: a farewell by TLS would wait for a peer that may be dead.
+                if response.connection is not None:
+                    response.connection.transport.abort()
 
     async def _call(  # noqa: PLR0913, PLR0917 - what a request consists of
         self,
@@ -201,12 +207,20 @@ def error_for(status: int, message: str) -> ClusterError:
 
 
 def _message(status: int, content: bytes) -> str:
-    """The API server's own sentence: the message of its Status object, or the text a proxy in between gave."""
+    """The API server's own sentence: the message of its Status object, or the text a proxy in between gave.
+
+    Where it quotes whole pod templates (which nobody reads, and which may hold what is private), only the fields and
+    what is wrong with them are left.
+    """
     try:
         answer = orjson.loads(content)
     except orjson.JSONDecodeError:
         answer = None
     if isinstance(answer, dict) and answer.get("message"):
+        causes = answer.get("details", {}).get("causes") or ()
+        if len(answer["message"]) > LONGEST_MESSAGE and causes:
+            found = (f"{cause.get('field')}: {cause.get('message', '').rpartition(': ')[2]}" for cause in causes)
+            return f"{answer['details'].get('name')} is invalid: {', '.join(found)}"[:LONGEST_MESSAGE]
         return str(answer["message"])[:LONGEST_MESSAGE]
     text = content[:LONGEST_MESSAGE].decode(errors="replace").strip()
     return text or f"The Kubernetes API server answered {status}"
