@@ -5,6 +5,8 @@ Two users always exist, with random passwords that outlive restarts: `homeassist
 discovery, `addons` to other add-ons by the mqtt service.
 """
 
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -24,6 +26,8 @@ CONFIGURATION = Path("/etc/mosquitto/mosquitto.conf")
 PASSWORDS = Path("/etc/mosquitto/passwords")
 SYSTEM_USERS = ("homeassistant", "addons")
 PORT = 1883
+ITERATIONS = 101
+"""mosquitto's own default."""
 START_LIMIT = 30.0
 """Seconds the broker may take to answer."""
 
@@ -64,24 +68,26 @@ def system_users() -> dict[str, dict[str, str]]:
 
 
 def write_passwords(options: dict[str, Any], users: dict[str, dict[str, str]]) -> None:
-    """Plain passwords are hashed by mosquitto's own tool in the file: an argument could be read by others."""
+    """Everyone who may log in, with hashed passwords."""
     logins = options.get("logins", [])
     taken = [login["username"] for login in logins if login["username"] in SYSTEM_USERS]
     if taken:
         sys.exit(f"the login {taken[0]!r} is reserved for the system: choose another name")
-    plain = {name: user["password"] for name, user in users.items()}
-    plain |= {login["username"]: login["password"] for login in logins if not login.get("password_pre_hashed")}
-    hashed = {login["username"]: login["password"] for login in logins if login.get("password_pre_hashed")}
+    lines = [f"{name}:{hashed(user['password'])}" for name, user in users.items()]
+    for login in logins:
+        password = login["password"] if login.get("password_pre_hashed") else hashed(login["password"])
+        lines.append(f"{login['username']}:{password}")
     PASSWORDS.unlink(missing_ok=True)
     PASSWORDS.touch(mode=0o600)
-    PASSWORDS.write_text(lines(plain))
-    subprocess.run(["mosquitto_passwd", "-U", str(PASSWORDS)], check=True)
-    with PASSWORDS.open("a") as file:
-        file.write(lines(hashed))
+    PASSWORDS.write_text("\n".join(lines) + "\n")
 
 
-def lines(users: dict[str, str]) -> str:
-    return "".join(f"{name}:{password}\n" for name, password in users.items())
+def hashed(password: str) -> str:
+    """As mosquitto_passwd hashes; that tool itself cuts a password at its first colon."""
+    salt = secrets.token_bytes(12)
+    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, ITERATIONS)
+    parts = (base64.b64encode(part).decode() for part in (salt, digest))
+    return f"$7${ITERATIONS}${'$'.join(parts)}"
 
 
 def configuration(options: dict[str, Any]) -> list[str]:
