@@ -1,0 +1,274 @@
+"""The whole Supervisor on a real port: real middlewares, services, records, git; doubles for the cluster and Core only.
+
+A `Home` is one installation in a temporary folder: it may be entered again after it was left, as our pod is started
+again. Add-ons come from a real git server with a store of three.
+"""
+
+import asyncio
+import base64
+import secrets
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohasupervisor import SupervisorClient
+
+from supervisor_k8s.bootstrap import House, build
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.link import CORE_PORT, LinkKeys, link_secrets
+from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
+from supervisor_k8s.settings import Settings
+from supervisor_k8s.state.records import Records
+from supervisor_k8s.state.storage import SharedVolume
+from tests import builders
+from tests.fake_core import FakeCore
+from tests.fakes import FakeCluster
+
+CLI_TOKEN = "c1" * 56
+STORE = {
+    "mosquitto": {
+        "name": "Mosquitto broker",
+        "version": "7.1.0",
+        "slug": "mosquitto",
+        "description": "An Open Source MQTT broker",
+        "image": "example.test/{arch}-app-mosquitto",
+        "arch": ["amd64", "aarch64"],
+        "startup": "system",
+        "init": False,
+        "auth_api": True,
+        "services": ["mqtt:provide"],
+        "discovery": ["mqtt"],
+        "ports": {"1883/tcp": 1883, "8883/tcp": None},
+        "ports_description": {"1883/tcp": "MQTT"},
+        "options": {"logins": [], "require_certificate": False},
+        "schema": {"logins": [{"username": "str", "password": "password"}], "require_certificate": "bool"},
+    },
+    "panel": {
+        "name": "Panel",
+        "version": "1.0.0",
+        "slug": "panel",
+        "description": "Has a page",
+        "image": "example.test/{arch}-app-panel",
+        "arch": ["amd64", "aarch64"],
+        "ingress": True,
+        "ingress_entry": "start",
+        "hassio_api": True,
+        "hassio_role": "manager",
+        "services": ["mqtt:want"],
+    },
+    "elsewhere": {
+        "name": "Elsewhere",
+        "version": "1.0.0",
+        "slug": "elsewhere",
+        "description": "For another machine",
+        "image": "example.test/app-elsewhere",
+        "arch": ["armv7"],
+    },
+}
+PNG = b"\x89PNG\r\n\x1a\n picture"
+
+
+def make_repository(folder: Path, addons: dict[str, Any], name: str) -> None:
+    """A git repository with a store."""
+    folder.mkdir(parents=True)
+    (folder / "repository.yaml").write_text(yaml.safe_dump({"name": name, "maintainer": "Somebody"}))
+    for slug, manifest in addons.items():
+        (folder / slug).mkdir()
+        (folder / slug / "config.yaml").write_text(yaml.safe_dump(manifest))
+    if "mosquitto" in addons:
+        beside = folder / "mosquitto"
+        (beside / "CHANGELOG.md").write_text("# 7.1.0\n")
+        (beside / "DOCS.md").write_text("How to use it\n")
+        (beside / "README.md").write_text("A broker\n")
+        (beside / "icon.png").write_bytes(PNG)
+        (beside / "translations").mkdir()
+        (beside / "translations" / "en.yaml").write_text("configuration:\n  logins:\n    name: Logins\n")
+    identity = ("-c", "user.name=Test", "-c", "user.email=test@example.test", "-c", "init.defaultBranch=main")
+    for arguments in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "Store")):
+        subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@contextmanager
+def git_server(folder: Path) -> Iterator[str]:
+    """Serves the repositories below `folder`; gives the address."""
+    port = free_port()
+    command = ["git", "daemon", "--reuseaddr", "--export-all", "--listen=127.0.0.1", f"--port={port}"]
+    with subprocess.Popen(
+        [*command, f"--base-path={folder}", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as daemon:
+        try:
+            for _ in range(500):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+            yield f"git://127.0.0.1:{port}"
+        finally:
+            daemon.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class HouseCluster(FakeCluster):
+    """A cluster in which Core's pod has an address that can really be dialled."""
+
+    def __init__(self, core_address: str) -> None:
+        super().__init__()
+        self._core_address = core_address
+
+    def run_pod(self, name: str) -> None:
+        super().run_pod(name)
+        if name.startswith(naming.CORE):
+            address = {"ip": self._core_address}
+            self.set_status("Pod", name, podIP=self._core_address, podIPs=[address])
+
+    async def listed(self, *, within: float) -> None:
+        """Everything is known from the beginning."""
+
+    async def run(self) -> None:
+        await asyncio.get_running_loop().create_future()
+
+
+@dataclass
+class Home:
+    """One installation. `cluster` and `core` outlive our restarts."""
+
+    folder: Path
+    store: str
+    keys: LinkKeys
+    core_address: str = field(default_factory=lambda: f"127.77.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}")
+    cluster: HouseCluster = field(init=False)
+    core: FakeCore = field(init=False)
+    house: House = field(init=False)
+    url: str = ""
+    http: aiohttp.ClientSession = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cluster = HouseCluster(self.core_address)
+        self.core = FakeCore(self.keys)
+        self.core.host, self.core.port = self.core_address, CORE_PORT
+        for secret in link_secrets(self.keys, builders.site()):
+            self.cluster.put(secret)
+        token = base64.b64encode(CLI_TOKEN.encode()).decode()
+        metadata = {"name": CLI_SECRET, "labels": naming.supervisor_labels()}
+        self.cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {CLI_KEY: token}})
+
+    @property
+    def share(self) -> Path:
+        return self.folder / "share"
+
+    @asynccontextmanager
+    async def living(self) -> AsyncIterator["Home"]:
+        """From our start until our end."""
+        self.share.mkdir(parents=True, exist_ok=True)
+        settings = Settings(
+            runtime="kubernetes",
+            machine="generic-x86-64",
+            namespace="home-assistant",
+            pod_name="supervisor-0",
+            shared_claim="home-assistant-shared",
+            share=str(self.share),
+            state=str(self.folder / "state"),
+            repositories={"core": f"{self.store}/core"},
+        )
+        volume = SharedVolume(self.share)
+        self.house = build(
+            settings,
+            cluster=self.cluster,  # type: ignore[arg-type] # the double
+            records=await Records.load(Path(settings.state)),
+            volume=volume,
+            site=builders.site(),
+            own_pod={"spec": {"nodeName": "node"}},
+            kubernetes="v1.36.2",
+        )
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        async with self.core, aiohttp.ClientSession() as self.http, asyncio.TaskGroup() as tasks:
+            life = tasks.create_task(self.house.live(port))
+            try:
+                async with asyncio.timeout(10):
+                    await self.cluster.until(self._ready, within=10)
+                    await self.core.heard(1)
+                yield self
+            finally:
+                self.house.stage.stopping.set()
+                await asyncio.wait({life})
+
+    def _ready(self) -> bool | None:
+        return True if self.house.stage.name == "running" else None
+
+    # --- callers ---------------------------------------------------------------------------------------------
+
+    @property
+    def core_token(self) -> str:
+        """The token of Core's present launch, as its pod has it."""
+        record = self.house.records.core
+        assert record is not None
+        assert record.intent.launch is not None
+        return self._token(naming.launch_secret(naming.CORE, record.intent.launch.id))
+
+    def addon_token(self, slug: str) -> str:
+        """The token of an add-on's present launch, as its pod has it."""
+        launch = self.house.records.addons[slug].intent.launch
+        assert launch is not None
+        return self._token(naming.launch_secret(naming.addon_name(slug), launch.id))
+
+    def _token(self, secret: str) -> str:
+        found = self.cluster.get("Secret", secret)
+        assert found is not None
+        return base64.b64decode(found["data"]["token"]).decode()
+
+    def client(self, token: str | None = None) -> SupervisorClient:
+        """The client inside Home Assistant Core; with Core's token unless another one is given."""
+        return SupervisorClient(self.url, token or self.core_token, self.http)
+
+    async def raw(
+        self, method: str, path: str, *, token: str | None = "", headers: dict[str, str] | None = None, **options: Any
+    ) -> "Answer":
+        """A request as `curl` makes it. Without `token` Core's own is sent, with None no token at all."""
+        given = {} if token is None else {"Authorization": f"Bearer {token or self.core_token}"}
+        async with self.http.request(method, self.url + path, headers={**given, **(headers or {})}, **options) as reply:
+            text = await reply.text(errors="replace")
+            data = await reply.json() if reply.content_type == "application/json" else None
+            return Answer(reply.status, reply.headers.get("Content-Type", ""), text, data, dict(reply.headers))
+
+    async def install(self, slug: str, *, start: bool = False) -> None:
+        """Through the API, as everybody does."""
+        assert (await self.raw("POST", f"/store/addons/{slug}/install")).status == 200
+        if start:
+            assert (await self.raw("POST", f"/addons/{slug}/start")).status == 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    content_type: str
+    text: str
+    json: Any
+    headers: dict[str, str]
+
+    @property
+    def data(self) -> Any:
+        """Data of a success in the envelope."""
+        assert self.status == 200, self.text
+        assert self.json["result"] == "ok"
+        return self.json["data"]
+
+    @property
+    def message(self) -> str:
+        """Message of an error in the envelope, which has no data."""
+        assert self.status >= 400, self.text
+        assert self.json["result"] == "error"
+        assert "data" not in self.json
+        return str(self.json["message"])
