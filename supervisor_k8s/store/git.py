@@ -33,14 +33,18 @@ _INHERITED = ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO")
 _PROXY = re.compile(r"(https?|all|no)_proxy", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
 _ANSWER = '!f() { printf "username=%s\\npassword=%s\\n" "$STORE_USERNAME" "$STORE_PASSWORD"; }; f'
-_LIMITED = 'ulimit -c 0; ulimit -f "$1"; shift; exec "$@"'
-"""For sh: no core dumps, and no file larger than so many blocks of 512 bytes, so that a pack cannot fill the disk."""
+_LIMITED = 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@"'
+"""For sh: no file may become larger than so many blocks of 512 bytes, so that a pack cannot fill the disk; who writes
+too much is told so, instead of being killed without a word.
+"""
+_TOO_LARGE = "File too large"
 _OPTIONS = {
     "advice.detachedHead": "false",
     "core.fsmonitor": "false",
     "core.hooksPath": "/dev/null",
     "core.logAllRefUpdates": "false",
     "core.protectNTFS": "true",
+    "fetch.unpackLimit": "1",
     "gc.auto": "0",
     "http.lowSpeedLimit": "1000",
     "http.lowSpeedTime": "60",
@@ -56,8 +60,15 @@ _OPTIONS = {
 class _Result:
     code: int
     output: bytes
-    complaint: str
-    """The last line that git wrote to its error stream, without credentials."""
+    complaints: str
+    """The end of what git wrote to its error stream, without credentials."""
+
+    @property
+    def complaint(self) -> str:
+        """The last line that says something."""
+        lines = [line.strip() for line in self.complaints.splitlines() if line.strip()]
+        telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        return (telling or lines or [""])[-1]
 
 
 class _DamagedError(RepositoryError):
@@ -200,7 +211,7 @@ class Git:
         }
 
     def _explain(self, command: str, result: _Result) -> str:
-        if "died of signal 25" in result.complaint or result.code == -signal.SIGXFSZ:
+        if _TOO_LARGE in result.complaints:
             return f"It is larger than {self._size_limit / 1e6:.0f} MB"
         return result.complaint or f"git {command} ended with code {result.code}"
 
@@ -232,8 +243,8 @@ async def _communicate(process: asyncio.subprocess.Process) -> _Result:
     assert process.stdout and process.stderr  # noqa: S101, PT018 - both were asked for
     async with asyncio.TaskGroup() as group:
         output = group.create_task(_read_whole(process.stdout))
-        complaint = group.create_task(_read_end(process.stderr))
-    return _Result(await process.wait(), output.result(), redact(complaint.result()))
+        complaints = group.create_task(_read_end(process.stderr))
+    return _Result(await process.wait(), output.result(), redact(complaints.result()))
 
 
 async def _read_whole(stream: asyncio.StreamReader) -> bytes:
@@ -245,13 +256,11 @@ async def _read_whole(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _read_end(stream: asyncio.StreamReader) -> str:
-    """The last line that says something, of a stream that may be endless."""
+    """The end of a stream that may be endless."""
     kept = b""
     while chunk := await stream.read(_CHUNK):
         kept = (kept + chunk)[-_CHUNK:]
-    lines = [line.strip() for line in kept.decode(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:"))]
-    return (telling or lines or [""])[-1]
+    return kept.decode(errors="replace")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

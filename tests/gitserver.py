@@ -1,0 +1,141 @@
+"""A real git server on 127.0.0.1: git's own http-backend behind Python's HTTP server, and repositories to serve."""
+
+import base64
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ENVIRONMENT = {
+    **{key: os.environ[key] for key in ("PATH",)},
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_AUTHOR_NAME": "a",
+    "GIT_AUTHOR_EMAIL": "a@example.com",
+    "GIT_COMMITTER_NAME": "a",
+    "GIT_COMMITTER_EMAIL": "a@example.com",
+}
+
+
+def git(path: Path, *arguments: str) -> str:
+    command = ["git", "-c", "init.defaultBranch=main", *arguments]
+    done = subprocess.run(command, cwd=path, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+class Repository:
+    """A repository that the server serves, written by its author."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+        git(path, "init", "--quiet")
+
+    def commit(self, files: dict[str, str | bytes | None], *, force: bool = False) -> str:
+        """Write (or delete) files and commit; with `force` the history is replaced, as by a forced push."""
+        for name, content in files.items():
+            target = self.path / name
+            if content is None:
+                target.unlink()
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return self.commit_all(force=force)
+
+    def commit_all(self, *, force: bool = False) -> str:
+        git(self.path, "add", "--all")
+        if force:
+            git(self.path, "checkout", "--quiet", "--orphan", "other")
+        git(self.path, "commit", "--quiet", "--allow-empty", "--message", "change")
+        if force:
+            git(self.path, "branch", "--move", "--force", "main")
+        return git(self.path, "rev-parse", "HEAD")
+
+
+class GitServer:
+    """Serves every repository below `root` at `url/<name>`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.requests: list[str] = []
+        self.login: tuple[str, str] | None = None
+        """User and password that are asked for; None lets everybody in."""
+        self.hold = threading.Event()
+        """Cleared, the server accepts requests and does not answer."""
+        self.hold.set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        self.url = f"http://{self.host}"
+
+    def repository(self, name: str) -> Repository:
+        return Repository(self.root / name)
+
+    @contextmanager
+    def running(self) -> Iterator["GitServer"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.hold.set()
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+    def allowed(self, header: str | None) -> bool:
+        if self.login is None:
+            return True
+        wanted = base64.b64encode(":".join(self.login).encode()).decode()
+        return header == f"Basic {wanted}"
+
+    def _handler(outer) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler's own self is the other one
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                outer.requests.append(self.path)
+                outer.hold.wait()
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if not outer.allowed(self.headers.get("Authorization")):
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="git"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                self.pass_on(outer.backend(self, body))
+
+            do_GET = do_POST = answer  # noqa: N815 - the names that Python calls
+
+            def pass_on(self, output: bytes) -> None:
+                head, _, content = output.partition(b"\r\n\r\n")
+                headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
+                self.send_response(int(headers.pop("Status", "200").split()[0]))
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing: `requests` has it."""
+
+        return Handler
+
+    def backend(self, request: BaseHTTPRequestHandler, body: bytes) -> bytes:
+        path, _, query = request.path.partition("?")
+        environment = {
+            **ENVIRONMENT,
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": request.command,
+            "CONTENT_TYPE": request.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": request.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
+        }
+        done = subprocess.run(["git", "http-backend"], env=environment, input=body, capture_output=True, check=False)
+        return done.stdout
