@@ -86,7 +86,8 @@ async def test_uninstall_leaves_nothing_in_the_cluster(
 
 async def test_invalid_options_start_nothing(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
     """Options that the schema refuses are refused when saved, with the key, and nothing runs."""
-    refused = await supervisor.post(f"/addons/{mosquitto}/options", options={"require_certificate": "perhaps"})
+    options = (await supervisor.get(f"/addons/{mosquitto}/info")).data["options"] | {"require_certificate": "perhaps"}
+    refused = await supervisor.post(f"/addons/{mosquitto}/options", options=options)
     assert refused.status == 400
     assert "require_certificate" in refused.body["message"]
     assert [] == await kubectl.pods(PODS)
@@ -97,7 +98,8 @@ async def test_a_message_changes_an_entity(
 ) -> None:
     """MQTT is discovered by Core, set up over Core's API, and a published message changes a sensor's state."""
     user = {"username": "meter", "password": "reads-the-meter"}
-    assert (await supervisor.post(f"/addons/{mosquitto}/options", options={"logins": [user]})).status == 200
+    options = (await supervisor.get(f"/addons/{mosquitto}/info")).data["options"] | {"logins": [user]}
+    assert (await supervisor.post(f"/addons/{mosquitto}/options", options=options)).status == 200
     assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
     await _set_up_mqtt(core)
     config = '{"name":"Meter","unique_id":"meter-1","state_topic":"house/meter"}'
