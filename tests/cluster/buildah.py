@@ -6,13 +6,15 @@ package client settings reach a build as read-only mounts: a layer that held the
 to every user.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
 import tarfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,40 +68,21 @@ def planned_base(paths: Paths, *, name: str, suite: str) -> Archive:
 def base(paths: Paths, step: Step, *, name: str, suite: str) -> Archive:
     """A minimal Debian under the public name that Dockerfiles have as the default of their BASE."""
     archive = planned_base(paths, name=name, suite=suite)
-    if archive.path.exists():
-        step.note("cached")
-        return archive
-    archive.path.parent.mkdir(parents=True, exist_ok=True)
-    root = archive.path.with_suffix(".rootfs.tar")
-    step.run([*_bootstrap(suite), root])
-    container = step.run(_buildah(paths, "from", "scratch"), env=STORAGE).strip()
-    step.run(_buildah(paths, "add", "--quiet", container, str(root), "/"), env=STORAGE)
-    step.run(_buildah(paths, "config", "--cmd", "bash", container), env=STORAGE)
-    step.run(_buildah(paths, "commit", "--quiet", "--rm", container, name), env=STORAGE)
-    root.unlink()
-    _save(paths, step, archive)
-    step.note("built")
+    with _missing(archive) as missing:
+        if missing:
+            _bootstrap_base(paths, step, archive, suite)
+        step.note("built" if missing else "cached")
     return archive
 
 
 def build(paths: Paths, step: Step, recipe: Recipe) -> Archive:
     """The image of a Dockerfile; built only when one of its inputs is new."""
     archive = planned(paths, recipe)
-    if archive.path.exists():
-        step.note("cached")
-        return archive
-    for needed in recipe.bases:
-        _restore(paths, step, needed)
-    command = ["build", "--runtime", "runc", "--network", "host", "--pull-never"]
-    command += [f"--layers={str(recipe.layers).lower()}", "--tag", recipe.name]
-    command += ["--file", str(recipe.context / recipe.dockerfile)]
-    command += [f"--volume={mount}" for mount in buildclient.mounts(paths.image_cache / "client")]
-    command += [f"--build-arg={name}={value}" for name, value in recipe.args.items()]
-    # To standard error, which the step logs while the build goes on.
-    redirect = ["sh", "-c", 'exec "$@" >&2', "build"]
-    step.run([*redirect, *_buildah(paths, *command, str(recipe.context))], env=STORAGE, timeout=3600)
-    _save(paths, step, archive)
-    step.note("built")
+    with _missing(archive) as missing:
+        if missing:
+            _build(paths, step, recipe)
+            _save(paths, step, archive)
+        step.note("built" if missing else "cached")
     return archive
 
 
@@ -111,6 +94,39 @@ def image_id(archive: Archive) -> str:
             raise Failed(f"{archive.path} is no image archive: remove it and try again")
         config: str = json.load(manifest)[0]["Config"]
     return config.removesuffix(".json")
+
+
+@contextmanager
+def _missing(archive: Archive) -> Iterator[bool]:
+    """Whether the archive is to be made; a second process that wants the same one waits, and finds it."""
+    archive.path.parent.mkdir(parents=True, exist_ok=True)
+    with (archive.path.parent / f"{_stem(archive.name)}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not archive.path.exists()
+
+
+def _bootstrap_base(paths: Paths, step: Step, archive: Archive, suite: str) -> None:
+    root = archive.path.with_suffix(".rootfs.tar")
+    step.run([*_bootstrap(suite), root])
+    container = step.run(_buildah(paths, "from", "scratch"), env=STORAGE).strip()
+    step.run(_buildah(paths, "add", "--quiet", container, str(root), "/"), env=STORAGE)
+    step.run(_buildah(paths, "config", "--cmd", "bash", container), env=STORAGE)
+    step.run(_buildah(paths, "commit", "--quiet", "--rm", container, archive.name), env=STORAGE)
+    root.unlink()
+    _save(paths, step, archive)
+
+
+def _build(paths: Paths, step: Step, recipe: Recipe) -> None:
+    for needed in recipe.bases:
+        _restore(paths, step, needed)
+    command = ["build", "--runtime", "runc", "--network", "host", "--pull-never"]
+    command += [f"--layers={str(recipe.layers).lower()}", "--tag", recipe.name]
+    command += ["--file", str(recipe.context / recipe.dockerfile)]
+    command += [f"--volume={mount}" for mount in buildclient.mounts(paths.image_cache / "client")]
+    command += [f"--build-arg={name}={value}" for name, value in recipe.args.items()]
+    # To standard error, which the step logs while the build goes on.
+    redirect = ["sh", "-c", 'exec "$@" >&2', "build"]
+    step.run([*redirect, *_buildah(paths, *command, str(recipe.context))], env=STORAGE, timeout=3600)
 
 
 def _bootstrap(suite: str) -> list[str]:
@@ -135,7 +151,7 @@ def _save(paths: Paths, step: Step, archive: Archive) -> None:
     target = f"docker-archive:{partial}:{archive.name}"
     step.run(_buildah(paths, "push", "--quiet", archive.name, target), env=STORAGE)
     partial.rename(archive.path)
-    for old in archive.path.parent.glob(f"{_stem(archive.name)}-{"?" * len(archive.key)}.tar"):
+    for old in archive.path.parent.glob(f"{_stem(archive.name)}-{'?' * len(archive.key)}.tar"):
         if old != archive.path:
             old.unlink()
 

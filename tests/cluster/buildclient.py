@@ -30,7 +30,7 @@ def mounts(folder: Path) -> list[str]:
 
 
 def _pip(*, has_bundle: bool) -> str:
-    """pip's configuration, files first and then the environment as pip orders them, as one file."""
+    """Configuration of pip, files first and then the environment as pip orders them, as one file."""
     merged = configparser.RawConfigParser()
     merged.read(["/etc/pip.conf", Path.home() / ".pip/pip.conf", Path.home() / ".config/pip/pip.conf"])
     if not merged.has_section("global"):
@@ -49,7 +49,7 @@ def _pip(*, has_bundle: bool) -> str:
 
 
 def _apt(*, has_bundle: bool) -> str:
-    """apt's proxies and the bundle, and leave to use a mirror that lags behind."""
+    """Proxies of apt and the bundle, and leave to use a mirror that lags behind."""
     dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=False).stdout
     lines = [line for line in dump.splitlines() if re.match(r"Acquire::https?::proxy", line, re.IGNORECASE)]
     lines += ['Acquire::Check-Valid-Until "false";', 'Acquire::Retries "3";']

@@ -45,6 +45,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive]) -> list[Recipe]:
             context=ours / "core",
             inputs=("requirements.txt", "standins"),
             bases=(bases[TESTING],),
+            layers=True,
         ),
         Recipe(
             name=SUPERVISOR,

@@ -26,6 +26,7 @@ CONFIGURATION = Path("/etc/mosquitto/mosquitto.conf")
 PASSWORDS = Path("/etc/mosquitto/passwords")
 SYSTEM_USERS = ("homeassistant", "addons")
 PORT = 1883
+LOG_TYPES = ("error", "warning", "notice", "information")
 ITERATIONS = 101
 """mosquitto's own default."""
 START_LIMIT = 30.0
@@ -95,13 +96,14 @@ def configuration(options: dict[str, Any]) -> list[str]:
     result = ["user root", "allow_anonymous false", f"password_file {PASSWORDS}"]
     result += ["persistence true", f"persistence_location {DATA}/"]
     result += [f"log_dest {destination}" for destination in options.get("log_dest") or ["stdout"]]
-    kinds = ["all"] if options.get("debug") else options.get("log_type") or ["error", "warning", "notice", "information"]
+    kinds = ["all"] if options.get("debug") else options.get("log_type") or LOG_TYPES
     result += [f"log_type {kind}" for kind in kinds]
     result += [f"listener {PORT}", "listener 1884", "protocol websockets"]
     certificate, key = SSL / options["certfile"], SSL / options["keyfile"]
     if certificate.exists() and key.exists():
         authority = SSL / options.get("cafile", options["certfile"])
-        tls = [f"cafile {authority if authority.exists() else certificate}", f"certfile {certificate}", f"keyfile {key}"]
+        tls = [f"cafile {authority if authority.exists() else certificate}"]
+        tls += [f"certfile {certificate}", f"keyfile {key}"]
         tls.append(f"require_certificate {str(options['require_certificate']).lower()}")
         result += ["listener 8883", *tls, "listener 8884", "protocol websockets", *tls]
     else:
