@@ -126,7 +126,7 @@ class CatalogueReader:
         for source in sources:
             repositories[source.slug] = _repository(source)
             for found, parsed in self._configs(source, known):
-                path = str(found.folder)
+                path = os.fsencode(found.folder).decode(errors="replace")
                 if isinstance(parsed, str):
                     faults.append(Fault(source.slug, path, parsed))
                 elif parsed.slug in addons:
