@@ -23,12 +23,14 @@ def main() -> int:
             _LOGGER.critical("%s", line)
         return 2
     logging.getLogger().setLevel(settings.log_level.upper())
+    failed = False
     try:
         asyncio.run(run(settings))
-    except SupervisorError as error:
-        _LOGGER.critical("Cannot start: %s", error)
-        return 1
-    return 0
+    except* SupervisorError as group:
+        failed = True
+        for reason in group.exceptions:
+            _LOGGER.critical("Cannot go on: %s", reason)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -89,31 +89,31 @@ class House:
             await stack.enter_async_context(self.home_assistant)
             await serve(self.services, port, stack)
             async with asyncio.TaskGroup() as group:
-                running = [group.create_task(work) for work in self._work()]
-                await self._begin()
-                running.append(group.create_task(self.home_assistant.run()))
+                life = group.create_task(self._life())
                 await self.stage.stopping.wait()
-                for task in running:
-                    task.cancel()
+                life.cancel()
 
-    def _work(self) -> list[Any]:
-        return [
-            self.cluster.run(),
-            self.reconciler.run(),
-            self.services.jobs.run(),
-            self.states.run(),
-            self.services.repositories.run(),
-            self.link.run(),
-        ]
+    async def _life(self) -> None:
+        """From nothing known to running, and on until cancelled. What fails for good ends the process."""
+        async with asyncio.TaskGroup() as group:
+            for begin in (self.cluster.run, self.services.jobs.run, self.states.run, self.link.run):
+                group.create_task(begin())
+            await self.cluster.listed(within=FIRST_LIST)
+            await self._begin()
+            for begin in (self.reconciler.run, self.services.repositories.run, self.home_assistant.run):
+                group.create_task(begin())
+            await self._finish_what_was_left()
 
     async def _begin(self) -> None:
-        """From nothing known to running: read the cluster once, finish what was left, look at every workload."""
-        await self.cluster.listed(within=FIRST_LIST)
+        """Have ready what answers and converges need: tokens, the link's keys, Core's record, the store."""
         await self.services.access.prepare()
         await self.link.prepare()
         await self.services.core.prepare()
         await self.services.repositories.start()
         self.stage.name = "startup"
+
+    async def _finish_what_was_left(self) -> None:
+        """What an earlier process of ours began is finished; every workload is looked at once."""
         await self.images.sweep()
         self.reconciler.poke(NAMES_KEY)
         for slug in self.records.addons:

@@ -1,8 +1,8 @@
 """What the user wants, and what the last start froze. Pure.
 
 `Launch` is everything a start decided: the objects themselves are kept, so drift is repaired from them and neither
-saved options, a store refresh nor a new version of ours restarts a running workload. `InstalledAddon` has the two halves of
-upstream's record, because backups from and to Home Assistant OS carry exactly these.
+saved options, a store refresh nor a new version of ours restarts a running workload. `InstalledAddon` has the two
+halves of upstream's record, because backups from and to Home Assistant OS carry exactly these.
 """
 
 from collections.abc import Mapping

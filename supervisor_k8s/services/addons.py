@@ -5,6 +5,7 @@ an earlier process left unfinished, `resume` finishes: a removal is recorded bef
 launch carries all that its start needs.
 """
 
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from supervisor_k8s.errors import (
     ClusterError,
     ClusterUnavailableError,
     RefusedError,
+    SupervisorError,
     TookTooLongError,
 )
 from supervisor_k8s.model import naming
@@ -35,12 +37,11 @@ from supervisor_k8s.model.token import digest
 from supervisor_k8s.reconcile import Cluster, Live, Workload
 from supervisor_k8s.state.records import Records
 
+_LOGGER = logging.getLogger(__name__)
 START_WAIT = 50.0
 """Seconds a start may take before we answer with what we see; aiohasupervisor hangs up after 60."""
 STOP_MARGIN = 30.0
 """Seconds that a pod may need beyond its container's grace before a stop counts as failed."""
-PHASES = ("initialize", "system", "services", "application", "once")
-"""Order in which add-ons with boot `auto` are brought up: Home Assistant's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +145,11 @@ class Addons:
     async def install(self, slug: str, on_stage: Callable[[str], None] = lambda _: None) -> None:
         """Pull the image, then record the add-on with its default options."""
         config = self._to.store_addon(slug)
-        if slug in self._records.addons:
+        if slug in self.installed():
             raise AddonAlreadyInstalledError(app=slug, slug=slug)
         check_available(config, self._site, core_version=self._to.core_version())
+        if slug in self._records.addons:
+            await self._remove(slug)
         await self._to.pull(self._image(config), on_stage)
         user = {
             "version": config.version,
@@ -225,10 +228,13 @@ class Addons:
         await self._remove(slug)
 
     async def resume(self) -> None:
-        """After our own start: finish removals, then converge all by phase. Errors of one do not hold up others."""
+        """After our own start: finish removals. One that cannot be finished now does not hold up the others."""
         for slug, record in list(self._records.addons.items()):
             if record.intent.wanted is Wanted.REMOVED:
-                await self._remove(slug)
+                try:
+                    await self._remove(slug)
+                except SupervisorError as error:
+                    _LOGGER.warning("The removal of add-on %s is not finished yet: %s", slug, error)
 
     async def note_exit(self, slug: str) -> None:
         """The program of the current launch ended by itself: Docker would call the container exited."""

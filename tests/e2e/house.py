@@ -158,6 +158,9 @@ class Core:
     async def post(self, path: str, **body: Any) -> Any:
         return await self._json("POST", path, json=body)
 
+    async def delete(self, path: str) -> Any:
+        return await self._json("DELETE", path)
+
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
         async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as socket:

@@ -13,6 +13,8 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
+PROBE_PERIOD = 5
+"""Seconds between readiness probes: brokers log each connection, and a start is answered after the first success."""
 WATCHDOG = re.compile(
     r"(?:(?P<scheme>https?|tcp)|\[PROTO:(?P<option>\w+)\])://\[HOST\]:(?:\[PORT:(?P<named>\d+)\]|(?P<port>\d+))"
     r"(?P<path>.*)"
@@ -111,11 +113,11 @@ def readiness_probe(config: AddonConfig, options: Mapping[str, object]) -> Manif
         return None
     port = int(match["named"] or match["port"])
     if match["scheme"] == "tcp":
-        return {"tcpSocket": {"port": port}, "periodSeconds": 2, "timeoutSeconds": 1}
+        return {"tcpSocket": {"port": port}, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 1}
     secure = match["scheme"] == "https" or (match["option"] is not None and options.get(match["option"]) is True)
     return {
         "httpGet": {"port": port, "path": match["path"] or "/", "scheme": "HTTPS" if secure else "HTTP"},
-        "periodSeconds": 5,
+        "periodSeconds": PROBE_PERIOD,
         "timeoutSeconds": 5,
     }
 
