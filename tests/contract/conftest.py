@@ -1,12 +1,17 @@
 """Fixtures of the contract tier: a store on a real git server, and a Supervisor that uses it."""
 
+import asyncio
+import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from supervisor_k8s.model.desired.link import LinkKeys
+from supervisor_k8s.model.repository import RepositoryUrl
 from supervisor_k8s.remote.certificates import make_keys, utc_now
+from supervisor_k8s.store.git import Git
 from tests.contract.house import STORE, Home, git_server, make_repository
 
 
@@ -27,9 +32,18 @@ def link_keys() -> LinkKeys:
     return make_keys(utc_now())
 
 
+@pytest.fixture(scope="session")
+def clone(store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in store as our git makes it: an installation that has run before comes up with it."""
+    folder = tmp_path_factory.mktemp("clone")
+    git = Git(home=folder, environment=os.environ)
+    asyncio.run(git.clone(folder / "core", RepositoryUrl(f"{store}/core")))
+    return folder / "core"
+
+
 @pytest.fixture
-async def home(tmp_path: Path, store: str, link_keys: LinkKeys) -> AsyncIterator[Home]:
+async def home(tmp_path: Path, store: str, clone: Path, link_keys: LinkKeys) -> AsyncIterator[Home]:
     """A Supervisor that is up, with Core running and the store cloned."""
+    shutil.copytree(clone, tmp_path / "state" / "store" / "core")
     async with Home(tmp_path, store, link_keys).living() as home:
-        await home.house.services.repositories.reload()
         yield home

@@ -1,7 +1,6 @@
 """The whole Supervisor on a real port: real middlewares, services, records, git; doubles for the cluster and Core only.
 
-A `Home` is one installation in a temporary folder: it may be entered again after it was left, as our pod is started
-again. Add-ons come from a real git server with a store of three.
+A `Home` is one installation in a temporary folder: it may be stopped and started again, as our pod is. Add-ons come from a real git server with a store of three.
 """
 
 import asyncio
@@ -145,12 +144,16 @@ class Home:
     folder: Path
     store: str
     keys: LinkKeys
-    core_address: str = field(default_factory=lambda: f"127.77.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}")
+    core_address: str = field(
+        default_factory=lambda: f"127.77.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
+    )
     cluster: HouseCluster = field(init=False)
     core: FakeCore = field(init=False)
     house: House = field(init=False)
     url: str = ""
     http: aiohttp.ClientSession = field(init=False)
+    _tasks: asyncio.TaskGroup = field(init=False)
+    _life: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
         self.cluster = HouseCluster(self.core_address)
@@ -168,8 +171,18 @@ class Home:
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator["Home"]:
-        """From our start until our end."""
+        """From our first start until our last end."""
         self.share.mkdir(parents=True, exist_ok=True)
+        async with self.core, aiohttp.ClientSession() as self.http, asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                await self.start()
+                yield self
+            finally:
+                await self.stop()
+
+    async def start(self) -> None:
+        """Come up, as our pod does, and wait until we run and Core heard of it."""
         settings = Settings(
             runtime="kubernetes",
             machine="generic-x86-64",
@@ -180,31 +193,25 @@ class Home:
             state=str(self.folder / "state"),
             repositories={"core": f"{self.store}/core"},
         )
-        volume = SharedVolume(self.share)
         self.house = build(
             settings,
             cluster=self.cluster,  # type: ignore[arg-type] # the double
             records=await Records.load(Path(settings.state)),
-            volume=volume,
+            volume=SharedVolume(self.share),
             site=builders.site(),
             own_pod={"spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
         )
-        port = free_port()
+        port, heard = free_port(), len(self.core.events)
         self.url = f"http://127.0.0.1:{port}"
-        async with self.core, aiohttp.ClientSession() as self.http, asyncio.TaskGroup() as tasks:
-            life = tasks.create_task(self.house.live(port))
-            try:
-                async with asyncio.timeout(10):
-                    await self.cluster.until(self._ready, within=10)
-                    await self.core.heard(1)
-                yield self
-            finally:
-                self.house.stage.stopping.set()
-                await asyncio.wait({life})
+        self._life = self._tasks.create_task(self.house.live(port))
+        async with asyncio.timeout(10):
+            await self.core.heard(heard + 1)
 
-    def _ready(self) -> bool | None:
-        return True if self.house.stage.name == "running" else None
+    async def stop(self) -> None:
+        """Go down, as on SIGTERM."""
+        self.house.stage.stopping.set()
+        await asyncio.wait({self._life})
 
     # --- callers ---------------------------------------------------------------------------------------------
 

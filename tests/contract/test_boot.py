@@ -1,0 +1,100 @@
+"""Core's own start, call by call in the order seen on the wire (Core 2026.11.0): every answer complete and right."""
+
+import asyncio
+
+from aiohasupervisor import SupervisorBadRequestError
+from aiohasupervisor.models import HomeAssistantOptions, SupervisorOptions
+
+import pytest
+from tests.contract.house import Home
+
+
+async def test_first_boot_loads(home: Home) -> None:
+    """With one add-on installed, nothing of a first boot fails, and each model of Core's client parses."""
+    await home.install("core_mosquitto")
+    core = home.client()
+    await core.supervisor.ping()
+    with pytest.raises(SupervisorBadRequestError, match=r"^No supervisor update available - 2026\.11\.0$"):
+        await core.supervisor.update()
+    info, _, supervisor, system, _, store, _, panels, mounts = await asyncio.gather(
+        core.info(),
+        core.homeassistant.info(),
+        core.supervisor.info(),
+        core.os.info(),
+        core.host.info(),
+        core.store.info(),
+        core.network.info(),
+        core.ingress.panels(),
+        core.mounts.info(),
+    )
+    assert info.state == "running"
+    assert supervisor.healthy
+    assert system.version is None
+    assert {addon.slug for addon in store.addons} == {"core_mosquitto", "core_panel", "core_elsewhere"}
+    assert (panels, mounts.mounts, mounts.default_backup_mount) == ({}, [], None)
+    assert (await core.jobs.info()).jobs == []
+    (addon,) = await core.addons.list()
+    assert (await core.addons.addon_info(addon.slug)).name == "Mosquitto broker"
+    await core.homeassistant.set_options(HomeAssistantOptions(ssl=False, port=80, refresh_token=None))
+    await core.supervisor.set_options(SupervisorOptions(timezone="Europe/Amsterdam"))
+    resolution = await core.resolution.info()
+    assert (resolution.issues, resolution.unhealthy, resolution.unsupported) == ([], [], [])
+    assert await core.discovery.list() == []
+
+
+async def test_time_zone_and_port_are_kept(home: Home) -> None:
+    """What Core tells at its start is there afterwards, and Core's pod is not touched by it."""
+    pod = home.cluster.get("Pod", "homeassistant-0")
+    core = home.client()
+    await core.supervisor.set_options(SupervisorOptions(timezone="Europe/Amsterdam"))
+    await core.homeassistant.set_options(HomeAssistantOptions(ssl=True, port=8443))
+    info = await core.homeassistant.info()
+    assert (info.ssl, info.port) == (True, 8443)
+    assert (await core.info()).timezone == "Europe/Amsterdam"
+    now = home.cluster.get("Pod", "homeassistant-0")
+    assert pod is not None
+    assert now is not None
+    assert now["metadata"]["uid"] == pod["metadata"]["uid"]
+
+
+async def test_core_hears_that_we_are_complete(home: Home) -> None:
+    """After our start Core is told to read issues and jobs anew."""
+    assert home.core.events[0] == {
+        "event": "supervisor_update",
+        "update_key": "supervisor",
+        "data": {"startup": "complete"},
+    }
+
+
+async def test_raw_answers_have_what_older_core_reads(home: Home) -> None:
+    """Core 2026.2 makes its entities of the deprecated list in `/supervisor/info`."""
+    await home.install("core_mosquitto", start=True)
+    info = (await home.raw("GET", "/supervisor/info")).data
+    assert info["addons"] == [
+        {
+            "name": "Mosquitto broker",
+            "slug": "core_mosquitto",
+            "version": "7.1.0",
+            "version_latest": "7.1.0",
+            "update_available": False,
+            "state": "started",
+            "repository": "core",
+            "icon": True,
+        }
+    ]
+    assert {"auto_update", "diagnostics", "wait_boot", "addons_repositories", "feature_flags"} <= info.keys()
+    host = (await home.raw("GET", "/host/info")).data
+    assert host["hostname"] == "node"
+    assert host["disk_total"] > 0
+    assert not {"reboot", "shutdown"} & set(host["features"])
+
+
+async def test_after_our_restart_everything_is_as_before(home: Home) -> None:
+    """Add-ons, their states and Core are what they were; nobody's pod was replaced."""
+    await home.install("core_mosquitto", start=True)
+    uids = {pod["metadata"]["uid"] for pod in home.cluster.pods()}
+    await home.stop()
+    await home.start()
+    (addon,) = await home.client().addons.list()
+    assert (addon.slug, addon.state) == ("core_mosquitto", "started")
+    assert {pod["metadata"]["uid"] for pod in home.cluster.pods()} == uids

@@ -1,0 +1,117 @@
+"""Bodies: what is no JSON, has too much, or is of the wrong kind; and what goes wrong inside."""
+
+import asyncio
+import io
+import logging
+from typing import Any
+
+import pytest
+
+from tests.contract.house import Home
+
+
+@pytest.mark.parametrize("body", [b"{", b"no json", b"\xff\xfe", b"{'a': 1}", b"[" * 100_000])
+async def test_body_that_is_no_json(home: Home, body: bytes) -> None:
+    """400 with upstream's text."""
+    answer = await home.raw("POST", "/supervisor/options", data=body)
+    assert (answer.status, answer.message) == (400, "Invalid json")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/supervisor/options", {"foo": 1}, "extra keys not allowed @ data['foo']. Got 1"),
+        ("/store/repositories", {}, "required key not provided @ data['repository']. Got None"),
+        ("/store/repositories", {"repository": 5}, "expected str for dictionary value @ data['repository']. Got 5"),
+        ("/core/options", {"port": "many"}, "expected int for dictionary value @ data['port']. Got 'many'"),
+        ("/core/options", {"port": 0}, "value must be at least 1 for dictionary value @ data['port']. Got 0"),
+        ("/supervisor/options", [1], "expected a dictionary. Got [1]"),
+        ("/core/update", {"backup": "yes"}, "expected bool for dictionary value @ data['backup']. Got 'yes'"),
+        ("/supervisor/options", {"channel": "x"}, "value must be one of ['beta', 'dev', 'stable'] for dictionary "),
+        ("/supervisor/options", {"timezone": "Mars/Base"}, "not a time zone"),
+        ("/supervisor/options", {"timezone": "../../etc/passwd"}, "expected the name of a time zone"),
+        ("/supervisor/options", {"feature_flags": {"wings": True}}, "Unknown feature flag: wings"),
+    ],
+)
+async def test_body_that_does_not_fit(home: Home, path: str, body: Any, message: str) -> None:
+    """400 with voluptuous' own sentence, as upstream's clients know it."""
+    answer = await home.raw("POST", path, json=body)
+    assert answer.status == 400
+    assert answer.message.startswith(message)
+    assert "error_key" not in answer.json
+
+
+async def test_several_faults_are_all_named(home: Home) -> None:
+    """One line for each."""
+    answer = await home.raw("POST", "/supervisor/options", json={"a": 1, "b": 2})
+    assert sorted(answer.message.split("\n")) == [
+        "extra keys not allowed @ data['a']. Got 1",
+        "extra keys not allowed @ data['b']. Got 2",
+    ]
+
+
+async def test_empty_body_is_an_empty_object(home: Home) -> None:
+    """No body, `{}` and white space are the same; Content-Type does not matter."""
+    for options in ({}, {"json": {}}, {"data": b" \n"}, {"data": b"{}", "headers": {"Content-Type": "text/plain"}}):
+        assert (await home.raw("POST", "/supervisor/options", **options)).data == {}
+
+
+async def test_get_may_have_a_body(home: Home) -> None:
+    """bashio and Core's websocket send `{}` with a GET."""
+    assert (await home.raw("GET", "/info", json={})).data["supervisor"] == "2026.11.0"
+    assert (await home.raw("GET", "/store/repositories", json={})).status == 200
+
+
+async def test_body_that_is_too_large(home: Home) -> None:
+    """413 in plain text, and the next request is answered."""
+    answer = await home.raw("POST", "/supervisor/options", data=io.BytesIO(b"x" * (16 * 1024 * 1024 + 1)))
+    assert answer.status == 413
+    assert (await home.raw("GET", "/info")).status == 200
+
+
+async def test_unknown_path_and_wrong_method(home: Home) -> None:
+    """404 and 405 in plain text."""
+    answer = await home.raw("GET", "/nowhere")
+    assert (answer.status, answer.text) == (404, "404: Not Found")
+    answer = await home.raw("DELETE", "/info")
+    assert (answer.status, answer.text) == (405, "405: Method Not Allowed")
+
+
+async def test_head_is_answered_like_get(home: Home) -> None:
+    """Every GET answers HEAD too, without a body."""
+    answer = await home.raw("HEAD", "/info")
+    assert (answer.status, answer.text) == (200, "")
+
+
+async def test_defect_of_ours(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """A bare 500 without a trace for the client; one log entry with the trace for us."""
+    home.house.services.preferences.changed.connect(lambda _: 1 / 0)
+    with caplog.at_level(logging.ERROR):
+        answer = await home.raw("POST", "/supervisor/options", json={"country": "NL"})
+    assert (answer.status, answer.text) == (500, "500: Internal Server Error")
+    assert answer.content_type.startswith("text/plain")
+    (entry,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert entry.exc_info
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_client_that_hangs_up(home: Home) -> None:
+    """The operation goes on without who asked for it."""
+    await home.install("core_mosquitto")
+    home.cluster.slow_stop = True
+    await home.raw("POST", "/addons/core_mosquitto/start")
+    (pod,) = home.cluster.pods(io__hass__addon="core_mosquitto")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await home.raw("POST", "/addons/core_mosquitto/stop")
+    home.cluster.end(pod["metadata"]["name"])
+    async with asyncio.timeout(5):
+        while (await home.raw("GET", "/jobs/info")).data["jobs"]:
+            await asyncio.sleep(0.01)
+    assert (await home.client().addons.addon_info("core_mosquitto")).state == "stopped"
+
+
+async def test_many_at_once(home: Home) -> None:
+    """A thousand requests in parallel are all answered."""
+    answers = await asyncio.gather(*(home.raw("GET", "/supervisor/ping", token=None) for _ in range(1000)))
+    assert {answer.status for answer in answers} == {200}
