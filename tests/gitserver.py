@@ -31,7 +31,7 @@ class Repository:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         git(path, "init", "--quiet")
 
     def commit(self, files: dict[str, str | bytes | None], *, force: bool = False) -> str:
@@ -43,9 +43,6 @@ class Repository:
                 continue
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return self.commit_all(force=force)
-
-    def commit_all(self, *, force: bool = False) -> str:
         git(self.path, "add", "--all")
         if force:
             git(self.path, "checkout", "--quiet", "--orphan", "other")
