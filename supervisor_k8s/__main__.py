@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Iterator
 
 from supervisor_k8s.bootstrap import run
 from supervisor_k8s.errors import SupervisorError
@@ -28,9 +29,18 @@ def main() -> int:
         asyncio.run(run(settings))
     except* SupervisorError as group:
         failed = True
-        for reason in group.exceptions:
+        for reason in leaves(group):
             _LOGGER.critical("Cannot go on: %s", reason)
     return 1 if failed else 0
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors themselves, out of the groups that nested tasks make of them."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error
 
 
 if __name__ == "__main__":
