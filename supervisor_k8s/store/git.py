@@ -105,13 +105,16 @@ class Git:
                 await self.clone(path, source)
                 return True
             try:
-                return await self._refresh(path, source)
+                changed = await self._refresh(path, source)
+                if changed:
+                    await self._drop_leftovers(path)
             except _DamagedError:
                 await self.clone(path, source)
                 return True
             except RepositoryError:
                 await self._drop_leftovers(path)
                 raise
+            return changed
 
     async def clone(self, path: Path, source: RepositoryUrl) -> None:
         """Clone beside `path`, then take its place. RepositoryError leaves `path` as it was."""
@@ -132,10 +135,7 @@ class Git:
         await self._check_size(path)
         await self._local(path, "reset", "--quiet", "--hard", "FETCH_HEAD")
         await self._local(path, "clean", "--quiet", "-ffdx")
-        changed = before.output != after.output
-        if changed:
-            await self._drop_leftovers(path)
-        return changed
+        return before.output != after.output
 
     async def _drop_leftovers(self, path: Path) -> None:
         """Free the room of what nothing refers to: older commits, half of a fetch, a commit that was too large."""
