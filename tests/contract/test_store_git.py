@@ -253,8 +253,8 @@ async def test_a_small_pack_of_large_files_is_refused(server: GitServer, tool: G
 async def test_old_states_do_not_pile_up(server: GitServer, tool: Git, copy: Path) -> None:
     """After many refreshes the clone is no larger than a fresh one."""
     store = server.repository("store")
-    for number in range(5):
-        store.commit({"noise": os.urandom(300_000), "n": str(number)})
+    for number in range(3):
+        store.commit({"noise": os.urandom(400_000), "n": str(number)})
         await tool.update(copy, source(server))
     assert sum(path.stat().st_size for path in copy.rglob("*")) < 1_000_000
 

@@ -146,7 +146,7 @@ async def test_a_race_for_the_path_is_never_won(share: Path, outside: Path) -> N
         [sys.executable, "-c", racer, str(share), str(outside)], stderr=subprocess.DEVNULL
     ) as process:
         try:
-            for _ in range(300):
+            for _ in range(100):
                 for act in (
                     volume.make_directories(["x/sub"]),
                     volume.write_private("x/sub/f", b"evil"),
