@@ -123,7 +123,7 @@ class Client:
                 yield _lines(response.content)
             finally:
                 # Left before the end: a farewell by TLS would wait for a peer that may be dead.
-                if response.connection is not None:
+                if response.connection is not None and response.connection.transport is not None:
                     response.connection.transport.abort()
 
     async def _call(  # noqa: PLR0913, PLR0917 - what a request consists of
