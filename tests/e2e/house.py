@@ -115,6 +115,7 @@ class Socket:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._id = 0
+        self._heard: list[dict[str, Any]] = []
 
     async def command(self, kind: str, **fields: Any) -> dict[str, Any]:
         """The whole result message of one command."""
@@ -125,6 +126,16 @@ class Socket:
                 message: dict[str, Any] = await self._socket.receive_json()
                 if message.get("id") == self._id and message["type"] == "result":
                     return message
+                self._heard.append(message)
+
+    async def event(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The first event, of those subscribed to and from now on, that is wanted."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                message = self._heard.pop(0) if self._heard else await self._socket.receive_json()
+                if message["type"] == "event" and wanted(message["event"]):
+                    event: dict[str, Any] = message["event"]
+                    return event
 
     async def supervisor(self, method: str, endpoint: str, data: Mapping[str, Any] | None = None) -> Any:
         """A call through Core to the Supervisor, as the frontend makes it."""

@@ -1,5 +1,10 @@
 """One real add-on, from the store to a message that changes an entity."""
 
+import json
+import shutil
+
+from tests.cluster import paths
+
 from .house import Core, Kubectl, Supervisor, becomes
 
 NAME = "addon-core-mosquitto"
@@ -89,6 +94,47 @@ async def test_invalid_options_start_nothing(kubectl: Kubectl, supervisor: Super
     assert refused.status == 400
     assert "require_certificate" in refused.body["message"]
     assert [] == await kubectl.pods(PODS)
+
+
+async def test_an_addon_knows_itself_by_its_own_token(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """From its pod, `http://supervisor/addons/self/info` answers its token with its own slug and its pod's address."""
+    await supervisor.post(f"/addons/{mosquitto}/start")
+    script = (
+        "import os,urllib.request as u;"
+        "r=u.Request('http://supervisor/addons/self/info',"
+        "headers={'Authorization':'Bearer '+os.environ['SUPERVISOR_TOKEN']});"
+        "print(u.urlopen(r,timeout=10).read().decode())"
+    )
+    out = await kubectl.run("exec", f"deployment/{NAME}", "-c", "addon", "--", "python3", "-c", script)
+    data = json.loads(out)["data"]
+    assert data["slug"] == mosquitto
+    assert data["ip_address"] == (await kubectl.pod(PODS))["status"]["podIP"]
+
+
+async def test_an_image_that_cannot_be_pulled_is_named(kubectl: Kubectl, supervisor: Supervisor) -> None:
+    """Installing an add-on whose image does not exist fails with the image in the message and leaves nothing."""
+    image = "docker.io/nobody/there-is-no-such-image"
+    folder = paths.from_environment().volumes / "shared" / "addons" / "local" / "ghost"
+    manifest = {
+        "name": "Ghost", "version": "1.0", "slug": "ghost", "description": "Its image does not exist",
+        "arch": ["amd64", "aarch64"], "image": image,
+    }  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / "config.json").write_text(json.dumps(manifest))
+        assert (await supervisor.post("/store/reload")).status == 200
+        answer = await supervisor.post("/store/addons/local_ghost/install")
+    finally:
+        shutil.rmtree(folder)
+        await supervisor.post("/store/reload")
+    assert answer.status == 400
+    assert f"{image}:1.0" in answer.body["message"]
+    assert [] == (await kubectl.json("get", "all,secrets", "-l", "io.hass.addon=local_ghost"))["items"]
+
+    async def pull_pods_gone() -> bool:
+        return not await kubectl.pods("io.hass.type=image-pull")
+
+    await becomes(pull_pods_gone, what="no pull pod is left")
 
 
 async def test_a_message_changes_an_entity(

@@ -1,10 +1,15 @@
 """Home Assistant Core 2026.11, unmodified, with our Supervisor: what a person sees first."""
 
+import asyncio
 import json
+
+import pytest
 
 from .house import Core, Kubectl, Supervisor, becomes
 
 CORE_POD = "homeassistant-0"
+QUIET = 360
+"""Seconds that Core is watched: its poll of the Supervisor's main data comes every five minutes."""
 
 
 async def test_core_loads_its_supervisor_integration(core: Core) -> None:
@@ -35,11 +40,27 @@ async def test_only_the_expected_repair_is_shown(core: Core) -> None:
     assert {"deprecated_method"} >= {issue["issue_id"] for issue in issues if issue["domain"] == "hassio"}
 
 
-async def test_core_logs_no_trouble_with_the_supervisor(kubectl: Kubectl) -> None:
-    """Neither error nor warning of the hassio integration stands in Core's log."""
+@pytest.mark.timeout(900)
+async def test_core_has_no_trouble_with_the_supervisor(core: Core, kubectl: Kubectl, supervisor: Supervisor) -> None:
+    """A freshly started Core logs neither error nor warning of the hassio integration for six minutes: past its first
+    poll of everything. The Supervisor's websocket to it stays up meanwhile.
+    """
+    assert (await supervisor.post("/core/restart")).status == 200
+    await asyncio.sleep(QUIET)
     log = await kubectl.run("logs", CORE_POD, "-c", "homeassistant", "--tail=-1")
-    bad = [line for line in log.splitlines() if "hassio" in line and (" ERROR " in line or " WARNING " in line)]
+    bad = [line for line in log.splitlines() if "hassio" in line and ("ERROR" in line or "WARNING" in line)]
     assert [] == bad
+    since = await kubectl.run("logs", "deployment/supervisor", f"--since={QUIET - 60}s")
+    assert "websocket to Home Assistant Core was closed" not in since
+
+
+async def test_events_reach_cores_subscribers(core: Core, supervisor: Supervisor, mosquitto: str) -> None:
+    """A frontend that subscribed to the Supervisor through Core hears that an add-on has started."""
+    async with core.socket() as socket:
+        assert (await socket.command("supervisor/subscribe"))["success"]
+        await supervisor.post(f"/addons/{mosquitto}/start")
+        heard = await socket.event(lambda event: event.get("event") == "addon" and event.get("state") == "started")
+    assert heard["slug"] == mosquitto
 
 
 async def test_the_link_refuses_everybody_else(kubectl: Kubectl) -> None:
