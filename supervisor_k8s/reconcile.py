@@ -80,9 +80,13 @@ class Reconciler:
 
     async def converge(self, key: str) -> None:
         """Make the workload what its intent says, now. Raises what the cluster says; other converges of the same key
-        wait for this one.
+        wait for this one. What may pass is tried again by the loop, too: the intent stands whoever asked.
         """
-        await self._converge(key)
+        try:
+            await self._converge(key)
+        except PASSING:
+            self.poke(key)
+            raise
 
     def poke(self, key: str) -> None:
         """Have the loop look at this workload soon; many pokes become one look."""

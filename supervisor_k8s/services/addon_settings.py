@@ -59,9 +59,12 @@ class AddonSettings:
         config = self._config(record)
         user: dict[str, Any] = {}
         if "options" in changes:
-            # The posted object is judged alone, as upstream does: defaults do not make up for a missing key.
+            # The posted object is judged alone, as upstream does: defaults do not make up for a missing key. It is kept
+            # as it was posted: the validated one has secrets filled in.
             given = changes["options"]
-            user["options"] = {} if given is None else await self._validated(config, given)
+            if given is not None:
+                await self._validated(config, given)
+            user["options"] = dict(given or {})
         if "boot" in changes:
             if config.boot == "manual_only":
                 raise AddonBootConfigError(app=slug, boot_config=config.boot)

@@ -269,13 +269,13 @@ class Addons:
         except ClusterError as error:
             await self._withdraw(record, str(error))
             raise AddonStartError(str(error)) from error
-        if status is not None and status.fatal:
-            await self._withdraw(record, status.reason or "failed")
-            raise AddonStartError(f"App {record.slug} cannot start: {status.reason}")
         if status is not None and status.exit_code is not None:
             await self.note_exit(record.slug)
             if status.exit_code:
                 raise AddonStartError(f"App {record.slug}: {status.reason}; its log tells more")
+        elif status is not None and status.fatal:
+            await self._withdraw(record, status.reason or "failed")
+            raise AddonStartError(f"App {record.slug} cannot start: {status.reason}")
 
     def _freeze(self, record: InstalledAddon, config: AddonConfig, options: Mapping[str, Any]) -> Launch:
         launch_id, token, timezone = secrets.token_hex(4), secrets.token_hex(56), self._to.timezone()
