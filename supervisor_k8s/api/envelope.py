@@ -62,7 +62,8 @@ def failed(error: SupervisorError, *, job: str | None = None) -> web.Response:
 
 def failed_raw(error: SupervisorError, content_type: str) -> web.Response:
     """The error's words alone: routes that answer with text or an image do not use the envelope."""
-    return web.Response(text=words(error), status=status(error), content_type=content_type)
+    charset = "utf-8" if content_type.startswith("text/") else None
+    return web.Response(body=words(error).encode(), status=status(error), content_type=content_type, charset=charset)
 
 
 def refused(message: str, code: int = 400) -> web.Response:

@@ -21,8 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("git")
     make_repository(folder / "core", STORE, "Core")
     make_repository(folder / "other", {"one": {**STORE["panel"], "slug": "one"}}, "Other")
-    make_repository(folder / "none", {}, "None")
-    (folder / "none" / "repository.yaml").unlink()
+    make_repository(folder / "none", {}, None)
     with git_server(folder) as address:
         yield address
 

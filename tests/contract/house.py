@@ -73,10 +73,12 @@ STORE = {
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
 
-def make_repository(folder: Path, addons: dict[str, Any], name: str) -> None:
-    """A git repository with a store."""
+def make_repository(folder: Path, addons: dict[str, Any], name: str | None) -> None:
+    """A git repository with a store; without a name it is none."""
     folder.mkdir(parents=True)
-    (folder / "repository.yaml").write_text(yaml.safe_dump({"name": name, "maintainer": "Somebody"}))
+    (folder / "notes.txt").write_text("no add-on\n")
+    if name is not None:
+        (folder / "repository.yaml").write_text(yaml.safe_dump({"name": name, "maintainer": "Somebody"}))
     for slug, manifest in addons.items():
         (folder / slug).mkdir()
         (folder / slug / "config.yaml").write_text(yaml.safe_dump(manifest))

@@ -2,10 +2,10 @@
 
 import asyncio
 
+import pytest
 from aiohasupervisor import SupervisorBadRequestError
 from aiohasupervisor.models import HomeAssistantOptions, SupervisorOptions
 
-import pytest
 from tests.contract.house import Home
 
 

@@ -57,7 +57,7 @@ async def test_empty_body_is_an_empty_object(home: Home) -> None:
 
 
 async def test_get_may_have_a_body(home: Home) -> None:
-    """bashio and Core's websocket send `{}` with a GET."""
+    """Bashio and Core's websocket send `{}` with a GET."""
     assert (await home.raw("GET", "/info", json={})).data["supervisor"] == "2026.11.0"
     assert (await home.raw("GET", "/store/repositories", json={})).status == 200
 

@@ -1,0 +1,94 @@
+"""`/resolution/…` and the events that make repairs in Core."""
+
+from uuid import UUID
+
+import pytest
+from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
+from aiohasupervisor.models import CheckOptions
+
+from supervisor_k8s.model.issue import Context, Fault
+from tests.contract.house import Home
+
+FAULT = Fault("boot_fail", Context.ADDON, "core_mosquitto", (("port", 1883),))
+
+
+async def test_an_issue_appears_and_is_dismissed(home: Home) -> None:
+    """In the client's model, with its suggestions; Core is told of both."""
+    client = home.client().resolution
+    home.house.services.resolution.report(FAULT, "execute_start", "disable_boot")
+    info = await client.info()
+    (issue,) = info.issues
+    assert (issue.type, issue.context, issue.reference) == ("boot_fail", "addon", "core_mosquitto")
+    assert issue.reference_extra == {"port": 1883}
+    suggestions = await client.suggestions_for_issue(issue.uuid)
+    assert [suggestion.type for suggestion in suggestions] == ["execute_start", "disable_boot"]
+    await client.dismiss_suggestion(suggestions[0].uuid)
+    assert len(await client.suggestions_for_issue(issue.uuid)) == 1
+    await client.dismiss_issue(issue.uuid)
+    assert ((await client.info()).issues, (await client.info()).suggestions) == ([], [])
+    told = (await home.core.heard(4))[1:]
+    assert [event["event"] for event in told] == ["issue_changed", "issue_changed", "issue_removed"]
+    assert told[0]["data"]["uuid"] == issue.uuid.hex
+    assert [suggestion["type"] for suggestion in told[0]["data"]["suggestions"]] == ["execute_start", "disable_boot"]
+
+
+async def test_the_same_fault_is_one_issue(home: Home) -> None:
+    """Said twice it keeps its identity and is told once; settled by who raised it, it is gone."""
+    resolution = home.house.services.resolution
+    assert resolution.report(FAULT).uuid == resolution.report(FAULT).uuid
+    resolution.settle(FAULT)
+    assert [event["event"] for event in (await home.core.heard(3))[1:]] == ["issue_changed", "issue_removed"]
+
+
+async def test_unhealthy_and_unsupported(home: Home) -> None:
+    """Shown sorted, told at each change, and part of the other answers."""
+    resolution = home.house.services.resolution
+    resolution.mark_unhealthy("setup")
+    resolution.set_unsupported("software", present=True)
+    info = await home.client().resolution.info()
+    assert (info.unhealthy, info.unsupported) == (["setup"], ["software"])
+    supervisor = await home.client().supervisor.info()
+    assert (supervisor.healthy, supervisor.supported) == (False, False)
+    health, support = (await home.core.heard(3))[1:]
+    assert health == {"event": "health_changed", "data": {"healthy": False, "unhealthy_reasons": ["setup"]}}
+    assert support["data"] == {"supported": False, "unsupported_reasons": ["software"]}
+
+
+async def test_unknown_things(home: Home) -> None:
+    """404 for issues, suggestions and checks that do not exist, with the keys that clients know."""
+    client = home.client().resolution
+    nothing = UUID(int=1)
+    for call in (
+        client.dismiss_issue,
+        client.suggestions_for_issue,
+        client.dismiss_suggestion,
+        client.apply_suggestion,
+    ):
+        with pytest.raises(SupervisorNotFoundError):
+            await call(nothing)
+    with pytest.raises(SupervisorNotFoundError):
+        await client.run_check("wings")
+    answer = await home.raw("DELETE", f"/resolution/issue/{nothing.hex}")
+    assert answer.json["error_key"] == "resolution_issue_not_found_error"
+    assert answer.json["extra_fields"] == {"uuid": nothing.hex}
+
+
+async def test_checks(home: Home) -> None:
+    """Those that are really done; switched off they stay off after our restart."""
+    client = home.client().resolution
+    await client.run_check("free_space")
+    await client.healthcheck()
+    await client.check_options("free_space", CheckOptions(enabled=False))
+    await home.stop()
+    await home.start()
+    (check,) = (await home.client().resolution.info()).checks
+    assert (check.slug, check.enabled) == ("free_space", False)
+
+
+async def test_suggestion_that_nobody_can_do(home: Home) -> None:
+    """400, and the issue stays."""
+    home.house.services.resolution.report(FAULT, "execute_reboot")
+    (suggestion,) = (await home.client().resolution.info()).suggestions
+    with pytest.raises(SupervisorBadRequestError):
+        await home.client().resolution.apply_suggestion(suggestion.uuid)
+    assert len((await home.client().resolution.info()).issues) == 1
