@@ -15,7 +15,7 @@ RUN gcc -static -Os -s -Wall -Wextra -Werror -o /usr/bin/hold /usr/src/hold.c &&
 RUN python3 -m venv /opt/supervisor
 COPY requirements/runtime.txt /usr/src/runtime.txt
 RUN /opt/supervisor/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r /usr/src/runtime.txt
-COPY pyproject.toml README.md LICENSE /usr/src/supervisor/
+COPY pyproject.toml LICENSE /usr/src/supervisor/
 COPY supervisor_k8s /usr/src/supervisor/supervisor_k8s
 # setuptools is Debian's, from outside the environment: nothing that is not pinned gets into it.
 RUN PYTHONPATH=/usr/lib/python3/dist-packages \

@@ -50,7 +50,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive]) -> list[Recipe]:
         Recipe(
             name=SUPERVISOR,
             context=paths.repository,
-            inputs=("pyproject.toml", "README.md", "LICENSE", "requirements/runtime.txt", "rootfs", "supervisor_k8s"),
+            inputs=("pyproject.toml", "LICENSE", "requirements/runtime.txt", "rootfs", "supervisor_k8s"),
             bases=(bases[STABLE],),
             layers=True,
         ),
