@@ -6,6 +6,7 @@ exception ends here and becomes one of the ClusterError family.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
@@ -31,6 +32,8 @@ REQUEST_WAIT = 20.0
 """Seconds until a request must have been answered."""
 CONNECT_WAIT = 10.0
 """Seconds until the connection of a stream must stand."""
+KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
+"""A stream's peer is gone when it has not answered for 30 seconds."""
 PARALLEL = 16
 """Requests at the same time, streams not counted: after our start, hundreds of workloads converge at once."""
 LONGEST_MESSAGE = 500
@@ -115,6 +118,7 @@ class Client:
             response = await self._call("GET", path, query, (CONNECT_WAIT, silence))
         metrics.CLUSTER_REQUESTS.labels(verb="GET", code=str(response.status)).inc()
         async with response:
+            _keep_alive(response)
             if response.status != HTTPStatus.OK:
                 with _translated("GET"):
                     content = await response.read()
@@ -146,6 +150,17 @@ class Client:
             _preload_content=False,
             _request_timeout=limit,
         )
+
+
+def _keep_alive(response: Any) -> None:
+    """Let the kernel find out when the peer of a quiet stream is gone; its own default is two hours."""
+    found = response.connection and response.connection.transport
+    connected = found.get_extra_info("socket") if found else None
+    if connected is None:
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in KEEPALIVE.items():
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 async def _lines(content: Any) -> AsyncGenerator[bytes]:

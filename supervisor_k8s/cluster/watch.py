@@ -23,14 +23,22 @@ from supervisor_k8s.errors import ClusterError, ClusterExpiredError, ClusterUnav
 _LOGGER = logging.getLogger(__name__)
 
 
+SHORTEST = 0.5
+"""Seconds: a watch that ends regularly before this, without a word, is not repeated at once."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How patient the watches are; all but `chunk` in seconds."""
 
-    session: float = 540.0
-    """The API server ends a watch after this long (up to a tenth less, so that they do not all end together)."""
-    silence: float = 150.0
-    """A watch that said nothing for this long is dead: bookmarks come about once a minute, even without changes."""
+    session: float = 150.0
+    """The API server ends a watch after this long (up to a tenth less, so that they do not all end together). On a kind
+    that has not changed since the API server's start this end is the only sign of life: bookmarks do not come there.
+    """
+    silence: float = 170.0
+    """A watch that said nothing for this long, not even its end, is dead. (A peer that is gone is found out earlier, by
+    TCP keepalives; this is for one that is stuck.)
+    """
     chunk: int = 500
     """Objects per page of a list."""
     first_pause: float = FIRST
@@ -96,13 +104,16 @@ class _Watch:
 
     async def run(self) -> None:
         backoff = Backoff(first=self.pace.first_pause, longest=self.pace.longest_pause)
+        clock = asyncio.get_running_loop().time
         while True:
             self._progress = False
+            began = clock()
             reason = await self._try()
             metrics.WATCH_RESTARTS.labels(kind=self.kind.name, reason=reason).inc()
-            if self._progress:
+            healthy = self._progress or (reason == "regular" and clock() - began > SHORTEST)
+            if healthy:
                 backoff.reset()
-            if reason != "regular" or not self._progress:
+            if reason != "regular" or not healthy:
                 await backoff.wait()
 
     async def _try(self) -> str:

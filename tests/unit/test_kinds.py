@@ -1,0 +1,47 @@
+"""The kinds we handle and the rights that manifests/ grants are the same."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from supervisor_k8s.cluster.kinds import KINDS
+
+RBAC = Path(__file__).parents[2] / "manifests" / "base" / "rbac.yaml"
+CACHED = {"list", "watch"}
+WRITTEN = {"get", "create", "patch", "delete"}
+"""Before the first apply of an object we read whether somebody else's has its name."""
+BY_REQUEST = {"persistentvolumeclaims": {"get"}, "events": {"list"}, "pods/log": {"get"}}
+"""What is neither cached nor written."""
+
+
+def granted() -> dict[tuple[str, str], set[str]]:
+    """Verbs by API group and resource, as the Role says."""
+    documents: list[dict[str, Any]] = list(yaml.safe_load_all(RBAC.read_text()))
+    (role,) = (document for document in documents if document["kind"] == "Role")
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for rule in role["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                verbs.setdefault((group, resource), set()).update(rule["verbs"])
+    return verbs
+
+
+def needed() -> dict[tuple[str, str], set[str]]:
+    verbs = {("", resource): set(needs) for resource, needs in BY_REQUEST.items()}
+    for kind in KINDS.values():
+        group = kind.api.rpartition("/")[0]
+        own = verbs.setdefault((group, kind.plural), set())
+        own |= (CACHED if kind.cached else set()) | (WRITTEN if kind.written else set())
+    return verbs
+
+
+def test_rights() -> None:
+    """The Role grants for every kind what we do with it, and nothing else."""
+    assert granted() == needed()
+
+
+def test_paths() -> None:
+    """Paths of the core group and of named groups."""
+    assert KINDS["Pod"].path("ha") == "/api/v1/namespaces/ha/pods"
+    assert KINDS["Deployment"].path("ha", "addon-a") == "/apis/apps/v1/namespaces/ha/deployments/addon-a"
