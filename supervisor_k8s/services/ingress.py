@@ -120,7 +120,8 @@ class Ingress:
     async def _user(self, user_id: str) -> Mapping[str, Any] | None:
         try:
             users = await self._users()
-        except CoreUnreachableError:
+        except (CoreUnreachableError, CoreAnswerError) as error:
+            _LOGGER.info("An ingress session has no user: %s", error)
             return None
         for user in users:
             if user.get("id") == user_id:

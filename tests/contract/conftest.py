@@ -1,6 +1,7 @@
 """Fixtures of the contract tier: a store on a real git server, and a Supervisor that uses it."""
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -44,5 +45,7 @@ def clone(store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def home(tmp_path: Path, store: str, clone: Path, link_keys: LinkKeys) -> AsyncIterator[Home]:
     """A Supervisor that is up, with Core running and the store cloned."""
     shutil.copytree(clone, tmp_path / "state" / "store" / "core")
+    level = logging.getLogger().level
     async with Home(tmp_path, store, link_keys).living() as home:
         yield home
+    logging.getLogger().setLevel(level)  # a test may have chosen another one through the API

@@ -1,6 +1,7 @@
 """The whole Supervisor on a real port: real middlewares, services, records, git; doubles for the cluster and Core only.
 
-A `Home` is one installation in a temporary folder: it may be stopped and started again, as our pod is. Add-ons come from a real git server with a store of three.
+A `Home` is one installation in a temporary folder: it may be stopped and started again, as our pod is. Add-ons come
+from a real git server with a store of three.
 """
 
 import asyncio

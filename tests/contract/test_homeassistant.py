@@ -128,6 +128,7 @@ async def test_migration_is_not_interrupted(home: Home) -> None:
 
 
 async def test_check(home: Home) -> None:
-    """Core's own findings are the message."""
-    await home.raw("POST", "/core/check")
+    """The running Core checks its own files; what it does not call valid is a refusal."""
+    with pytest.raises(SupervisorBadRequestError, match="not valid"):
+        await home.client().homeassistant.check_config()
     assert ("POST", "/api/config/core/check_config") in [request[:2] for request in home.core.requests]

@@ -1,0 +1,74 @@
+"""`/auth…`: Home Assistant's passwords for add-ons."""
+
+import base64
+from typing import Any
+
+from tests.contract.house import CLI_TOKEN, Home
+
+SLUG, WANT = "core_mosquitto", "/api/hassio_auth"
+USER = {"username": "me", "password": "hunter2"}
+
+
+async def ask(home: Home, **options: Any) -> Any:
+    headers = {"X-Supervisor-Token": home.addon_token(SLUG), **options.pop("headers", {})}
+    return await home.raw("POST", "/auth", token=None, headers=headers, **options)
+
+
+async def test_right_and_wrong(home: Home) -> None:
+    """JSON, a form and Basic are understood; Core decides; a wrong password is 401 in plain text."""
+    await home.install(SLUG, start=True)
+    basic = {"Authorization": "Basic " + base64.b64encode(b"me:hunter2").decode()}
+    for options in (
+        {"json": USER},
+        {"json": {"user": "me", "password": "hunter2"}},
+        {"data": USER},
+        {"headers": basic},
+    ):
+        assert (await ask(home, **options)).data == {}
+        assert home.core.requests[-1] == ("POST", WANT, {**USER, "addon": SLUG})
+    home.core.refusals = {WANT: 404}
+    for options in ({"json": USER}, {"headers": basic}):
+        answer = await ask(home, **options)
+        assert (answer.status, answer.text) == (401, "401: Unauthorized")
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="Home Assistant Authentication"'
+
+
+async def test_what_is_no_login(home: Home) -> None:
+    """A Bearer alone is no user; other contents are not read; values must be texts."""
+    await home.install(SLUG, start=True)
+    assert (await home.raw("POST", "/auth", token=home.addon_token(SLUG))).status == 401
+    assert (await ask(home, data=b"x", headers={"Content-Type": "text/plain"})).status == 401
+    answer = await ask(home, json={"username": "me", "password": 5})
+    assert (answer.status, answer.json["error_key"]) == (401, "auth_invalid_non_string_value_error")
+    assert home.core.requests == []
+
+
+async def test_core_that_cannot_say(home: Home) -> None:
+    """500 with its key."""
+    await home.install(SLUG, start=True)
+    home.core.refusals = {WANT: 500}
+    answer = await ask(home, json=USER)
+    assert (answer.status, answer.json["error_key"]) == (500, "auth_home_assistant_api_validation_error")
+
+
+async def test_only_for_addons_that_declare_it(home: Home) -> None:
+    """Neither Core nor an add-on without `auth_api`."""
+    await home.install("core_panel", start=True)
+    for token in (home.core_token, home.addon_token("core_panel")):
+        answer = await home.raw("POST", "/auth", token=None, headers={"X-Supervisor-Token": token}, json=USER)
+        assert (answer.status, answer.message) == (403, "Can't use Home Assistant auth!")
+
+
+async def test_users_and_passwords(home: Home) -> None:
+    """For people: the list of users who have a name to log in with, and a new password."""
+    home.core.answers["config/auth/list"] = [
+        {"id": "1", "username": "me", "name": "Me", "is_owner": True, "is_active": True, "local_only": False},
+        {"id": "2", "username": None, "name": "Supervisor"},
+    ]
+    (user,) = (await home.raw("GET", "/auth/list", token=CLI_TOKEN)).data["users"]
+    assert (user["username"], user["is_owner"]) == ("me", True)
+    assert (await home.raw("POST", "/auth/reset", token=CLI_TOKEN, json=USER)).data == {}
+    home.core.refusals = {f"{WANT}/password_reset": 404}
+    answer = await home.raw("POST", "/auth/reset", token=CLI_TOKEN, json=USER)
+    assert (answer.status, answer.json["error_key"]) == (400, "auth_password_reset_error")
+    assert (await home.raw("DELETE", "/auth/cache")).data == {}
