@@ -25,7 +25,8 @@ from supervisor_k8s.api import (
     store,
     supervisor,
 )
-from supervisor_k8s.api.keys import SERVICES, Services
+from supervisor_k8s.api.keys import SERVICES, STREAMS, Services
+from supervisor_k8s.api.logs import end_streams
 from supervisor_k8s.api.routes import Route, served
 
 LARGEST_BODY = 16 * 1024 * 1024
@@ -47,6 +48,8 @@ def create_app(own: Services) -> web.Application:
     """The application, ready to be run; it starts nothing by itself."""
     app = web.Application(middlewares=auth.MIDDLEWARES, client_max_size=LARGEST_BODY)
     app[SERVICES] = own
+    app[STREAMS] = set()
+    app.on_shutdown.append(end_streams)
     for path, routes in _by_path(all_routes()).items():
         resource = app.router.add_resource(path)
         for route in routes:

@@ -1,5 +1,6 @@
 """What the application carries: the services that handlers call, and what a request knows about itself."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,5 +56,8 @@ SERVICES = web.AppKey("SERVICES", Services)
 CALLER: web.RequestKey[Caller | None] = web.RequestKey("CALLER", object)  # type: ignore[arg-type] # a union is no type
 STREAMING = web.RequestKey("STREAMING", bool)
 """Set once the first byte of a streamed answer is out: an error can then no longer become an answer."""
+
+STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("STREAMS", set)
+"""Answers without an end that are being sent; they are ended when we stop."""
 
 type Body = Mapping[str, Any]

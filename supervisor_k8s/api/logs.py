@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from supervisor_k8s.api.keys import STREAMING
+from supervisor_k8s.api.keys import STREAMING, STREAMS
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 from supervisor_k8s.errors import RefusedError, SupervisorError
 
@@ -122,12 +122,22 @@ async def _stream(request: web.Request, lines: AsyncGenerator[str], *, eager: bo
     return response
 
 
+async def end_streams(app: web.Application) -> None:
+    """We are stopping: nobody's follow may hold that up."""
+    streams = app[STREAMS]
+    for stream in streams.copy():
+        stream.cancel()
+
+
 async def _until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T]) -> T | None:
-    """Send until done or until the client has left. A quiet log has nothing to write, so it is the connection that is
-    looked at now and then: aiohttp tells a handler of a lost one in no other way.
+    """Send until done, until we stop or until the client has left. A quiet log has nothing to write, so it is the
+    connection that is looked at now and then: aiohttp tells a handler of a lost one in no other way.
     """
     async with asyncio.TaskGroup() as tasks:
         send = tasks.create_task(sending)
+        streams = request.app[STREAMS]
+        streams.add(send)
+        send.add_done_callback(streams.discard)
         while not send.done():
             await asyncio.wait({send}, timeout=LOOK_EVERY)
             if request.transport is None or request.transport.is_closing():
