@@ -126,7 +126,7 @@ class CatalogueReader:
         for source in sources:
             repositories[source.slug] = _repository(source)
             for found, parsed in self._configs(source, known):
-                path = os.fsencode(found.folder).decode(errors="replace")
+                path = _printable(found.folder)
                 if isinstance(parsed, str):
                     faults.append(Fault(source.slug, path, parsed))
                 elif parsed.slug in addons:
@@ -152,9 +152,14 @@ class CatalogueReader:
             if entry is None or entry.stamp != stamp:
                 entry = _Parsed(stamp, _manifest(source, path))
                 if isinstance(entry.result, str):
-                    _LOGGER.warning("Store %s: %s is skipped: %s", source.slug, path, entry.result)
+                    _LOGGER.warning("Store %s: %s is skipped: %s", source.slug, _printable(path), entry.result)
             self._parsed[key] = entry
             yield found, entry.result
+
+
+def _printable(path: PurePosixPath) -> str:
+    """The path for logs and answers: names on a volume need not be text."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def read_repository_file(path: Path) -> RepositoryInfo:

@@ -43,5 +43,6 @@ summary() {
 }
 
 code=0
-"$python" -m pytest tests --integration --e2e "$@" || code=$?
+"$python" -m pytest -n auto tests/unit tests/contract || code=$?
+"$python" -m pytest tests/integration tests/e2e --integration --e2e || code=$?
 summary "$code"

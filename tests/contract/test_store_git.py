@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,10 +205,8 @@ async def test_a_server_that_never_answers_is_given_up(server: GitServer, copy: 
     server.repository("store").commit({"a": "1"})
     server.hold.clear()
     impatient = Git(home=tmp_path, environment=os.environ, timeout=0.5)
-    begin = time.perf_counter()
     with pytest.raises(RepositoryError, match="git fetch took longer than"):
         await impatient.update(copy, source(server))
-    assert time.perf_counter() - begin < 5
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert server.host not in processes
 
