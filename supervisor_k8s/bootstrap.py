@@ -146,7 +146,7 @@ class Stage:
 async def run(settings: Settings) -> None:
     """Gather, build, live. SupervisorError when this installation cannot work as it is."""
     async with AsyncExitStack() as stack:
-        client = Client.in_cluster()
+        client = await Client.connect(settings.kubeconfig)
         stack.push_async_callback(client.close)
         cluster = Cluster(client=client, namespace=settings.namespace)
         site, own_pod = await gather_site(cluster, settings)
@@ -378,10 +378,9 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         address = (service or {}).get("spec", {}).get("clusterIP")
     if not address or address == "None":
         raise ClusterError(f"Service {settings.name} has no ClusterIP; Core's link needs it")
-    resolv_conf = await asyncio.to_thread(Path("/etc/resolv.conf").read_text, encoding="utf-8")
     site = Site(
         namespace=settings.namespace,
-        cluster_domain=cluster_domain(resolv_conf, settings.namespace),
+        cluster_domain=settings.cluster_domain or cluster_domain(settings.namespace),
         supervisor_image=image,
         supervisor_address=address,
         shared_claim=settings.shared_claim,
@@ -392,8 +391,9 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
     return site, pod
 
 
-def cluster_domain(resolv_conf: str, namespace: str) -> str:
+def cluster_domain(namespace: str) -> str:
     """The cluster's domain from the pod's search list (`<namespace>.svc.<domain>`). SupervisorError without one."""
+    resolv_conf = Path("/etc/resolv.conf").read_text(encoding="utf-8")
     found = re.search(rf"^search.*\b{re.escape(namespace)}\.svc\.(\S+)", resolv_conf, re.MULTILINE)
     if found is None:
         raise SupervisorError("/etc/resolv.conf has no search domain of this namespace: is dnsPolicy ClusterFirst?")

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
+DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -104,9 +105,7 @@ class Settings:
 
     runtime: str = _read("SUPERVISOR_RUNTIME", _one_of("kubernetes"))
     """Always `kubernetes`; the variable is kept from the specification so that a manifest says what it runs."""
-    name: str = _read(
-        "SUPERVISOR_NAME", _matches(NAME, "a DNS label such as supervisor"), default="supervisor"
-    )
+    name: str = _read("SUPERVISOR_NAME", _matches(NAME, "a DNS label such as supervisor"), default="supervisor")
     """Name of our own Deployment and Service."""
     share: str = _read("SUPERVISOR_SHARE", default="/data")
     """Where the shared volume is mounted in our pod."""
@@ -121,17 +120,13 @@ class Settings:
     )
     """Until the user chooses another one by the API."""
 
-    namespace: str = _read(
-        "SUPERVISOR_K8S_NAMESPACE", _matches(NAME, "the namespace's name, by the downward API")
-    )
+    namespace: str = _read("SUPERVISOR_K8S_NAMESPACE", _matches(NAME, "the namespace's name, by the downward API"))
     """Namespace of everything, dedicated to Home Assistant."""
     pod_name: str = _read("SUPERVISOR_K8S_POD_NAME", _text)
     """Our own pod, by the downward API: its image serves the links, its UID holds the lease."""
     storage_mode: str = _read("SUPERVISOR_K8S_STORAGE_MODE", _one_of("shared_pvc"), default="shared_pvc")
     """The one way to store: a shared claim."""
-    shared_claim: str = _read(
-        "SUPERVISOR_K8S_SHARED_PVC_CLAIM", _matches(NAME, "the name of a PersistentVolumeClaim")
-    )
+    shared_claim: str = _read("SUPERVISOR_K8S_SHARED_PVC_CLAIM", _matches(NAME, "the name of a PersistentVolumeClaim"))
     """Claim that Core, the add-ons and we mount."""
     shared_storage_class: str | None = _read("SUPERVISOR_K8S_SHARED_PVC_STORAGE_CLASS", str, default=None)
     """Class the claim must have; not checked when unset."""
@@ -161,6 +156,12 @@ class Settings:
     """Seconds an image may take to arrive on a node."""
     cluster_address: str | None = _read("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", _address, default=None)
     """ClusterIP of our Service; read from the API when unset."""
+    cluster_domain: str | None = _read(
+        "SUPERVISOR_K8S_CLUSTER_DOMAIN", _matches(DOMAIN, "a domain such as cluster.local"), default=None
+    )
+    """Domain of the cluster's Services; read from our pod's /etc/resolv.conf when unset."""
+    kubeconfig: str | None = _read("SUPERVISOR_K8S_KUBECONFIG", _text, default=None)
+    """File to reach the API server with, for development outside of a pod; our pod's service account when unset."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

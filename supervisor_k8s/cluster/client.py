@@ -1,7 +1,7 @@
 """The one connection to the Kubernetes API server: JSON in, JSON out, by path.
 
-kubernetes_asyncio gives transport and credentials (a service account token that is read again as it rotates, or a
-kubeconfig); its typed models are not used, because objects stay the plain dicts that `model/` renders. Every foreign
+Objects stay the plain dicts that `model/` renders, and a dozen paths are all we ask for, so aiohttp is the whole
+client: the typed models of a Kubernetes library would be half of our memory and a third of our start. Every foreign
 exception ends here and becomes one of the ClusterError family.
 """
 
@@ -10,15 +10,13 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import orjson
-from kubernetes_asyncio import config
-from kubernetes_asyncio.client import ApiClient, Configuration
 
 from supervisor_k8s import metrics
+from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.errors import (
     ClusterConflictError,
     ClusterError,
@@ -51,37 +49,16 @@ JSON = "application/json"
 class Client:
     """Requests to one API server."""
 
-    def __init__(self, configuration: Any) -> None:
-        """`configuration` is kubernetes_asyncio's; an event loop must be running."""
+    def __init__(self, credentials: Credentials) -> None:
+        """An event loop must be running."""
+        self._credentials = credentials
         # Log followers and watches each hold a connection, so the number of these is not limited.
-        configuration.connection_pool_maxsize = 0
-        self._api = ApiClient(configuration)
+        connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls)
+        self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": "supervisor-k8s"})
         self._turn = asyncio.Semaphore(PARALLEL)
 
-    @classmethod
-    def in_cluster(cls) -> Self:
-        """With the service account of our pod. ClusterError when we are in none."""
-        configuration = Configuration()
-        try:
-            config.load_incluster_config(client_configuration=configuration)
-        except config.ConfigException as error:
-            raise ClusterError(f"There is no service account to work with: {error}") from error
-        return cls(configuration)
-
-    @classmethod
-    async def from_kubeconfig(cls, path: Path, *, context: str | None = None) -> Self:
-        """With a kubeconfig file, for work outside of the cluster. ClusterError when it cannot be used."""
-        configuration = Configuration()
-        try:
-            await config.load_kube_config(
-                config_file=str(path), context=context, client_configuration=configuration, persist_config=False
-            )
-        except config.ConfigException as error:
-            raise ClusterError(f"{path} cannot be used: {error}") from error
-        return cls(configuration)
-
     async def close(self) -> None:
-        await self._api.close()
+        await self._session.close()
 
     async def request(
         self,
@@ -98,7 +75,8 @@ class Client:
         """
         async with self._turn:
             with _translated(method):
-                response = await self._call(method, path, query, REQUEST_WAIT, body, content_type)
+                limit = aiohttp.ClientTimeout(total=REQUEST_WAIT)
+                response = await self._call(method, path, query, limit, body, content_type)
                 async with response:
                     content = await response.read()
         metrics.CLUSTER_REQUESTS.labels(verb=method, code=str(response.status)).inc()
@@ -115,7 +93,8 @@ class Client:
         never gives up.
         """
         with _translated("GET"):
-            response = await self._call("GET", path, query, (CONNECT_WAIT, silence))
+            limit = aiohttp.ClientTimeout(total=None, connect=CONNECT_WAIT, sock_read=silence)
+            response = await self._call("GET", path, query, limit)
         metrics.CLUSTER_REQUESTS.labels(verb="GET", code=str(response.status)).inc()
         async with response:
             _keep_alive(response)
@@ -135,24 +114,27 @@ class Client:
         method: str,
         path: str,
         query: Mapping[str, str] | None,
-        limit: float | tuple[float, float | None],
+        limit: aiohttp.ClientTimeout,
         body: Any = None,
         content_type: str = JSON,
-    ) -> Any:
-        """The open response. `limit`: seconds for all of it, or for the connection and for each silence."""
-        return await self._api.call_api(
-            path,
+    ) -> aiohttp.ClientResponse:
+        """The open response."""
+        headers = {"Accept": JSON, "Content-Type": content_type, **self._credentials.headers()}
+        response = await self._session.request(
             method,
-            query_params=list((query or {}).items()),
-            header_params={"Accept": JSON, "Content-Type": content_type},
-            body=body,
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=limit,
+            self._credentials.server + path,
+            params=query,
+            data=None if body is None else orjson.dumps(body),
+            headers=headers,
+            timeout=limit,
+            allow_redirects=False,
         )
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._credentials.renew()
+        return response
 
 
-def _keep_alive(response: Any) -> None:
+def _keep_alive(response: aiohttp.ClientResponse) -> None:
     """Let the kernel find out when the peer of a quiet stream is gone; its own default is two hours."""
     found = response.connection and response.connection.transport
     connected = found.get_extra_info("socket") if found else None
@@ -163,7 +145,7 @@ def _keep_alive(response: Any) -> None:
         connected.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-async def _lines(content: Any) -> AsyncGenerator[bytes]:
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
     rest = b""
     with _translated("GET"):
         async for chunk in content.iter_any():
