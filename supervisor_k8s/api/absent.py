@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from supervisor_k8s.api import envelope
+from supervisor_k8s.api import envelope, views
 from supervisor_k8s.api.routes import Call, Route
 
 
@@ -40,18 +40,6 @@ def _empty(path: str, data: Mapping[str, Any], method: str = "GET") -> Absent:
 def _blocked(path: str, job: str, method: str = "POST") -> Absent:
     return _no(method, path, f"'{job}' blocked from execution, no Home Assistant OS available")
 
-
-STATS = {
-    "cpu_percent": 0.0,
-    "memory_usage": 0,
-    "memory_limit": 0,
-    "memory_percent": 0.0,
-    "network_rx": 0,
-    "network_tx": 0,
-    "blk_read": 0,
-    "blk_write": 0,
-}
-"""What clients parse as numbers while no figure is known."""
 
 PLUGINS = ("audio", "cli", "dns", "multicast", "observer")
 NO_PLUGIN = "This cluster does the work of the {plugin} plugin; there is nothing to control"
@@ -144,7 +132,7 @@ TABLE: tuple[Absent, ...] = (
     _no("POST", "/docker/migrate-storage-driver", "Home Assistant OS 17.0 or newer required", 404),
     _no("POST", "/security/integrity", "Integrity check feature has been removed.", 410),
     # --- plugins ---
-    *(_empty(f"/{plugin}/stats", STATS) for plugin in PLUGINS),
+    *(_empty(f"/{plugin}/stats", views.stats()) for plugin in PLUGINS),
     *(_no("POST", f"/{plugin}/update", NO_PLUGIN.format(plugin=plugin)) for plugin in PLUGINS),
     *(_no("POST", f"/{plugin}/restart", NO_PLUGIN.format(plugin=plugin)) for plugin in ("audio", "dns", "multicast")),
     _no("POST", "/dns/options", NO_PLUGIN.format(plugin="dns")),

@@ -49,7 +49,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # the client is gone; aiohttp knows what to do
     except Exception:
-        _LOGGER.exception("%s %s failed", request.method, request.path)
+        _LOGGER.exception("%s %s failed", request.method, request.rel_url.raw_path)
         if request.get(STREAMING):
             raise
         return web.Response(text="500: Internal Server Error", status=500)
@@ -82,7 +82,7 @@ async def token(request: web.Request, handler: Handler) -> web.StreamResponse:
     if decision is Decision.UNAUTHORIZED:
         raise web.HTTPUnauthorized
     if decision is Decision.FORBIDDEN:
-        _LOGGER.warning("%s may not use %s", caller.name if caller else "An unknown token", request.path)
+        _LOGGER.warning("%s may not use %s", caller.name if caller else "An unknown token", request.rel_url.raw_path)
         raise web.HTTPForbidden
     request[CALLER] = caller
     return await handler(request)

@@ -14,10 +14,21 @@ from aiohttp import web
 
 from supervisor_k8s.api import envelope
 from supervisor_k8s.api.keys import CALLER, SERVICES, Body, Services
-from supervisor_k8s.errors import RefusedError, SupervisorError, UnknownError
+from supervisor_k8s.errors import (
+    ConflictError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    RefusedError,
+    SupervisorError,
+    UnauthorizedError,
+    UnknownError,
+)
 from supervisor_k8s.model.access import Caller, CallerKind
 
 _LOGGER = logging.getLogger(__name__)
+ASKED_FOR = (RefusedError, UnauthorizedError, ForbiddenError, NotFoundError, ConflictError, GoneError)
+"""Errors that lie with the request: the client has them, our log need not. All others are logged here, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +105,9 @@ def served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
             answer = await route.handler(call)
         except SupervisorError as error:
             if isinstance(error, UnknownError):
-                _LOGGER.exception("%s %s", request.method, request.path)
+                _LOGGER.exception("%s %s", request.method, request.rel_url.raw_path)
+            elif not isinstance(error, ASKED_FOR):
+                _LOGGER.error("%s %s: %s", request.method, request.rel_url.raw_path, envelope.words(error))  # noqa: TRY400
             job = getattr(error, "job", None)
             return envelope.failed_raw(error, route.raw) if route.raw else envelope.failed(error, job=job)
         return answer if isinstance(answer, web.StreamResponse) else envelope.ok(answer)

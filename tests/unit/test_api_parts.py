@@ -1,0 +1,62 @@
+"""Parts of the API that are plain functions: log lines asked for, ingress sessions, issues as clients see them."""
+
+import pytest
+
+from supervisor_k8s.api.logs import Window, window
+from supervisor_k8s.model.ingress import LIFETIME, Session, renewed, url
+from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion, changed, show_suggestion
+from tests.builders import addon
+
+
+@pytest.mark.parametrize(
+    ("lines", "ranged", "expected"),
+    [
+        (None, None, Window(100)),
+        ("5", None, Window(5)),
+        ("0", None, Window(2)),
+        ("-7", None, Window(2)),
+        ("x", None, Window(100)),
+        ("5", "entries=:-99:100", Window(5)),
+        (None, "entries=:-99:100", Window(100, 100)),
+        (None, "entries=:-1:", Window(2)),
+        (None, "entries=:-9:", Window(10)),
+        (None, "entries=abc:-100:100", None),
+        (None, "entries=abc", None),
+        (None, "bytes=0-1", Window(100)),
+        (None, "entries=", Window(None)),
+        (None, "entries=:0:3", Window(None, 3)),
+    ],
+)
+def test_window(lines: str | None, ranged: str | None, expected: Window | None) -> None:
+    """`lines` wins over `Range`; journald's syntax counts back from the end; a cursor has nothing before it."""
+    assert window(lines, ranged, everything=False) == expected
+
+
+def test_latest_is_everything_unless_asked() -> None:
+    """All of the present start."""
+    assert window(None, None, everything=True) == Window(None)
+    assert window("5", None, everything=True) == Window(5)
+
+
+def test_a_use_prolongs_a_session_that_is_not_over() -> None:
+    """15 minutes from the use; at its end it is over."""
+    session = Session(id="a", expires=1000)
+    assert renewed(session, 999) == Session(id="a", expires=999 + LIFETIME)
+    assert renewed(session, 1000) is None
+
+
+def test_ingress_url_has_one_slash() -> None:
+    """Whether or not the manifest's entry begins with one."""
+    for entry in ("start", "/start"):
+        assert url(addon(ingress=True, ingress_entry=entry), "token") == "/api/hassio_ingress/token/start"
+    assert url(addon(ingress=True), "token") == "/api/hassio_ingress/token/"
+
+
+def test_suggestion_in_an_event_has_no_auto() -> None:
+    """Core's event has the keys of REST but for this one."""
+    fault = Fault("boot_fail", Context.ADDON, "core_mosquitto")
+    suggestion = Suggestion(uuid="b" * 32, type="execute_start", fault=fault)
+    event = changed(Issue(uuid="a" * 32, fault=fault), [suggestion])
+    (shown,) = event["data"]["suggestions"]
+    assert {**shown, "auto": False} == show_suggestion(suggestion)
+    assert event["data"]["uuid"] == "a" * 32
