@@ -22,6 +22,7 @@ from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.errors import ClusterError, SupervisorError
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
@@ -146,7 +147,7 @@ class Stage:
 async def run(settings: Settings) -> None:
     """Gather, build, live. SupervisorError when this installation cannot work as it is."""
     async with AsyncExitStack() as stack:
-        client = await Client.connect(settings.kubeconfig)
+        client = Client(Credentials.of_pod(os.environ, Path(settings.service_account)))
         stack.push_async_callback(client.close)
         cluster = Cluster(client=client, namespace=settings.namespace)
         site, own_pod = await gather_site(cluster, settings)

@@ -160,8 +160,10 @@ class Settings:
         "SUPERVISOR_K8S_CLUSTER_DOMAIN", _matches(DOMAIN, "a domain such as cluster.local"), default=None
     )
     """Domain of the cluster's Services; read from our pod's /etc/resolv.conf when unset."""
-    kubeconfig: str | None = _read("SUPERVISOR_K8S_KUBECONFIG", _text, default=None)
-    """File to reach the API server with, for development outside of a pod; our pod's service account when unset."""
+    service_account: str = _read(
+        "SUPERVISOR_K8S_SERVICE_ACCOUNT", _text, default="/var/run/secrets/kubernetes.io/serviceaccount"
+    )
+    """Folder with `token` and `ca.crt`, as every pod has it; elsewhere only when we run outside of a pod."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
