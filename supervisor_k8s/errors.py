@@ -160,6 +160,12 @@ class ClusterUnavailableError(ClusterError, NotReadyError):
     """The API server cannot be reached or is overloaded; worth another try."""
 
 
+class NotInChargeError(ClusterUnavailableError):
+    """This Supervisor does not hold the Lease: another one may act, so this one must not. Worth another try."""
+
+    message = "This Supervisor changes nothing now, because the Lease is not its own: {why}"
+
+
 class TookTooLongError(SupervisorError):
     """A wait on the cluster passed its deadline."""
 

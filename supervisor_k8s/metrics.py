@@ -14,6 +14,10 @@ CLUSTER_CONNECTED = Gauge(
     "supervisor_cluster_connected",
     "1 while every watch on the Kubernetes API server is established.",
 )
+LEASE_HELD = Gauge(
+    "supervisor_lease_held",
+    "1 while this Supervisor may act; 0 while it waits for another one, or for the API server.",
+)
 WATCH_RESTARTS = Counter(
     "supervisor_watch_restarts_total",
     "Watches that ended: regular (their time was over), expired (a new list was needed), broken (an error or silence).",

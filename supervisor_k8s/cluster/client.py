@@ -7,7 +7,7 @@ exception ends here and becomes one of the ClusterError family.
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any
@@ -49,8 +49,11 @@ JSON = "application/json"
 class Client:
     """Requests to one API server."""
 
-    def __init__(self, credentials: Credentials) -> None:
-        """An event loop must be running."""
+    def __init__(self, credentials: Credentials, *, may_write: Callable[[], None] | None = None) -> None:
+        """An event loop must be running. `may_write` is asked right before a request that changes something is sent,
+        and raises when it must not be.
+        """
+        self._may_write = may_write
         self._credentials = credentials
         # Log followers and watches each hold a connection, so the number of these is not limited.
         connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls)
@@ -74,6 +77,8 @@ class Client:
         ClusterRefusedError, ClusterNotFoundError, ClusterConflictError, ClusterExpiredError, ClusterUnavailableError.
         """
         async with self._turn:
+            if method != "GET" and self._may_write is not None:
+                self._may_write()
             with _translated(method):
                 limit = aiohttp.ClientTimeout(total=REQUEST_WAIT)
                 response = await self._call(method, path, query, limit, body, content_type)

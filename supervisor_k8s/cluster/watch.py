@@ -159,7 +159,7 @@ class _Watch:
         }
         async with self.client.stream(self.path, query=query, silence=self.pace.silence) as lines:
             self._hear(hears=True)
-            async for event, live in _events(lines):
+            async for event, live in events(lines):
                 if event == "BOOKMARK":
                     self.cache.bookmark(self.kind, live["metadata"]["resourceVersion"])
                 else:
@@ -172,7 +172,7 @@ class _Watch:
         self.told(self.kind, why)
 
 
-async def _events(lines: AsyncGenerator[bytes]) -> AsyncIterator[tuple[str, Any]]:
+async def events(lines: AsyncGenerator[bytes]) -> AsyncIterator[tuple[str, Any]]:
     """Type and object of each event. An ERROR event is raised as the error it stands for."""
     async for line in lines:
         if not line:

@@ -11,8 +11,13 @@ RBAC = Path(__file__).parents[2] / "manifests" / "base" / "rbac.yaml"
 CACHED = {"list", "watch"}
 WRITTEN = {"get", "create", "patch", "delete"}
 """Before the first apply of an object we read whether somebody else's has its name."""
-BY_REQUEST = {"persistentvolumeclaims": {"get"}, "events": {"list"}, "pods/log": {"get"}}
-"""What is neither cached nor written."""
+BY_REQUEST = {
+    ("", "persistentvolumeclaims"): {"get"},
+    ("", "events"): {"list"},
+    ("", "pods/log"): {"get"},
+    ("coordination.k8s.io", "leases"): {"get", "watch", "create", "update"},
+}
+"""What is neither cached nor applied."""
 
 
 def granted() -> dict[tuple[str, str], set[str]]:
@@ -28,7 +33,7 @@ def granted() -> dict[tuple[str, str], set[str]]:
 
 
 def needed() -> dict[tuple[str, str], set[str]]:
-    verbs = {("", resource): set(needs) for resource, needs in BY_REQUEST.items()}
+    verbs = {resource: set(needs) for resource, needs in BY_REQUEST.items()}
     for kind in KINDS.values():
         group = kind.api.rpartition("/")[0]
         own = verbs.setdefault((group, kind.plural), set())
