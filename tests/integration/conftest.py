@@ -21,6 +21,7 @@ from tests.cluster import binaries, packages
 from tests.cluster.controlplane import ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context
+from tests.kubeconfig import client_of
 
 PACE = Pace(first_pause=0.05, longest_pause=0.5)
 """Pauses short enough for a test; all else as in the product."""
@@ -51,7 +52,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 @pytest.fixture
 async def admin(plane: ControlPlane) -> AsyncIterator[Client]:
     """Requests of an administrator: what others do in the cluster."""
-    client = await Client.from_kubeconfig(plane.kubeconfig)
+    client = client_of(plane.kubeconfig)
     yield client
     await client.close()
 
@@ -72,7 +73,7 @@ async def namespace(admin: Client) -> str:
 @pytest.fixture
 async def blind(plane: ControlPlane, namespace: str) -> AsyncIterator[Cluster]:
     """Our view of the cluster, not yet watching."""
-    client = await Client.from_kubeconfig(plane.kubeconfig)
+    client = client_of(plane.kubeconfig)
     yield Cluster(client=client, namespace=namespace, pace=PACE)
     await client.close()
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.watch import Pace
 from supervisor_k8s.errors import ClusterUnavailableError
@@ -20,6 +19,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.steps import Console, Context
 from tests.integration.conftest import LABELS, PACE, Others, config_map, running
 from tests.integration.wire import Wire
+from tests.kubeconfig import client_of
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def connect(plane: ControlPlane, wire: Wire, namespace: str, tmp_path: Pat
     clients = []
 
     async def make(pace: Pace = PACE) -> Cluster:
-        client = await Client.from_kubeconfig(wire.kubeconfig(plane.kubeconfig, tmp_path / "kubeconfig"))
+        client = client_of(wire.kubeconfig(plane.kubeconfig, tmp_path / "kubeconfig"))
         clients.append(client)
         return Cluster(client=client, namespace=namespace, pace=pace)
 

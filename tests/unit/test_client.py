@@ -19,6 +19,7 @@ from supervisor_k8s.errors import (
     ClusterRefusedError,
     ClusterUnavailableError,
 )
+from tests.kubeconfig import client_of
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 type Serve = Callable[[Handler], Awaitable[Client]]
@@ -34,7 +35,7 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
         app.router.add_route("*", "/{path:.*}", handler)
         server = TestServer(app)
         await server.start_server()
-        client = await Client.from_kubeconfig(kubeconfig(tmp_path, str(server.make_url("/"))))
+        client = client_of(kubeconfig(tmp_path, str(server.make_url("/"))))
         started.extend((client, server))
         return client
 
@@ -136,7 +137,7 @@ async def test_quoted_template(serve: Serve) -> None:
 
 async def test_nobody_there(tmp_path: Path) -> None:
     """A refused connection is an outage."""
-    client = await Client.from_kubeconfig(kubeconfig(tmp_path, "http://127.0.0.1:9"))
+    client = client_of(kubeconfig(tmp_path, "http://127.0.0.1:9"))
     with pytest.raises(ClusterUnavailableError, match="cannot be reached"):
         await client.request("GET", "/x")
     await client.close()
@@ -184,9 +185,3 @@ async def test_stream_falls_silent(serve: Serve) -> None:
         with pytest.raises(ClusterUnavailableError):
             await anext(lines)
     ended.set()
-
-
-async def test_no_kubeconfig(tmp_path: Path) -> None:
-    """A kubeconfig that is not there or says nothing is named."""
-    with pytest.raises(ClusterError, match="nowhere"):
-        await Client.from_kubeconfig(tmp_path / "nowhere")

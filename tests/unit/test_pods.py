@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.pods import Pods
+from tests.kubeconfig import client_of
 from tests.unit.test_client import kubeconfig
 
 
@@ -25,7 +25,7 @@ async def test_query(tmp_path: Path) -> None:
     app = web.Application()
     app.router.add_get("/{path:.*}", log)
     async with TestServer(app) as server:
-        client = await Client.from_kubeconfig(kubeconfig(tmp_path, str(server.make_url("/"))))
+        client = client_of(kubeconfig(tmp_path, str(server.make_url("/"))))
         pods = Pods(client=client, namespace="ha")
         since = datetime(2026, 11, 21, 13, tzinfo=ZoneInfo("Europe/Berlin"))
         lines = [line async for line in pods.logs("p", "addon", tail_lines=5, since=since, previous=True)]
@@ -59,7 +59,7 @@ async def test_follower_leaves(tmp_path: Path) -> None:
     app = web.Application()
     app.router.add_get("/{path:.*}", log)
     async with TestServer(app) as server:
-        client = await Client.from_kubeconfig(kubeconfig(tmp_path, str(server.make_url("/"))))
+        client = client_of(kubeconfig(tmp_path, str(server.make_url("/"))))
         async with aclosing(Pods(client=client, namespace="ha").logs("p", "addon", follow=True)) as lines:
             assert await anext(lines) == b"line"
         async with asyncio.timeout(5):

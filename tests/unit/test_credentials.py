@@ -1,0 +1,122 @@
+"""cluster/credentials.py: a pod's service account, as kubelet lays it out and renews it."""
+
+import datetime as dt
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from supervisor_k8s.cluster.client import Client
+from supervisor_k8s.cluster.credentials import Credentials
+from supervisor_k8s.errors import ClusterError, ClusterUnavailableError
+
+NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+DECADE = dt.timedelta(days=3650)
+VARIABLES = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+
+@dataclass
+class ApiServer:
+    """Accepts one token at a time; remembers the ones it saw."""
+
+    folder: Path
+    right: str = "one"
+    seen: list[str] = field(default_factory=list)
+    client: Client = field(init=False)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        self.seen.append(token)
+        return web.json_response({"message": "no"}, status=200 if token == self.right else 401)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[ApiServer]:
+    """An API server whose authority is as plain as those of old clusters: no key identifiers, no usages."""
+    authority, authority_key = certificate("old cluster", None)
+    own, own_key = certificate("127.0.0.1", (authority, authority_key))
+    (tmp_path / "ca.crt").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "token").write_text("one\n")
+    pair = tmp_path / "pair.pem"
+    private = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = serialization.Encoding.PEM
+    pair.write_bytes(own.public_bytes(pem) + own_key.private_bytes(pem, *private))
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pair)
+    made = ApiServer(tmp_path)
+    app = web.Application()
+    app.router.add_get("/{path:.*}", made.answer)
+    listening = TestServer(app, scheme="https")
+    await listening.start_server(ssl=tls)
+    variables = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(listening.port)}
+    made.client = Client(Credentials.of_pod(variables, tmp_path))
+    yield made
+    await made.client.close()
+    await listening.close()
+
+
+type Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+
+
+def certificate(name: str, issuer: Pair | None) -> Pair:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer[0].subject if issuer else subject)
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(NOW - DECADE).not_valid_after(NOW + DECADE)
+    if issuer is None:
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    else:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))])
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(issuer[1] if issuer else key, hashes.SHA256()), key
+
+
+async def test_rotated_token(server: ApiServer) -> None:
+    """A token that the API server does not know any more is read anew for the next try; one that works is kept."""
+    await server.client.request("GET", "/x")
+    server.right = "two"
+    (server.folder / "token").write_text("two\n")
+    with pytest.raises(ClusterUnavailableError):
+        await server.client.request("GET", "/x")
+    await server.client.request("GET", "/x")
+    assert server.seen == ["one", "one", "two"]
+
+
+async def test_no_token(server: ApiServer) -> None:
+    """A token that cannot be read is an outage: kubelet writes it again."""
+    (server.folder / "token").unlink()
+    with pytest.raises(ClusterUnavailableError, match="token cannot be read"):
+        await server.client.request("GET", "/x")
+
+
+def test_no_pod(tmp_path: Path) -> None:
+    """Outside of a pod, and in one without a service account, it is said what is missing."""
+    with pytest.raises(ClusterError, match="KUBERNETES_SERVICE_HOST is unset"):
+        Credentials.of_pod({}, tmp_path)
+    with pytest.raises(ClusterError, match=r"no service account .*ca\.crt"):
+        Credentials.of_pod(VARIABLES, tmp_path)
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nbm9uZQ==\n-----END CERTIFICATE-----\n")
+    with pytest.raises(ClusterError, match="certificate authority cannot be read"):
+        Credentials.of_pod(VARIABLES, tmp_path)
+
+
+def test_address(tmp_path: Path, link_certificate: str) -> None:
+    """An IPv6 address goes into brackets."""
+    (tmp_path / "ca.crt").write_text(link_certificate)
+    variables = {**VARIABLES, "KUBERNETES_SERVICE_HOST": "fd00::1"}
+    assert Credentials.of_pod(variables, tmp_path).server == "https://[fd00::1]:443"
+
+
+@pytest.fixture
+def link_certificate() -> str:
+    return certificate("any", None)[0].public_bytes(serialization.Encoding.PEM).decode()
