@@ -6,24 +6,24 @@ import os
 import sys
 from collections.abc import Iterator
 
+from supervisor_k8s import log
 from supervisor_k8s.bootstrap import run
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.settings import Settings, SettingsError
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _LOGGER = logging.getLogger("supervisor_k8s")
 
 
 def main() -> int:
     """Exit code 0 after a clean stop, 2 when a setting is wrong, 1 when the installation cannot work as it is."""
-    logging.basicConfig(format=FORMAT, level=logging.INFO, stream=sys.stdout)
+    log.set_up(sys.stdout)
     try:
         settings = Settings.from_environment(os.environ)
     except SettingsError as error:
         for line in str(error).splitlines():
             _LOGGER.critical("%s", line)
         return 2
-    logging.getLogger().setLevel(settings.log_level.upper())
+    log.set_up(sys.stdout, level=settings.log_level, form=settings.log_format)
     failed = False
     try:
         asyncio.run(run(settings))

@@ -15,6 +15,8 @@ from typing import Any, Self
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
 DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
+"""In a git URL; what is malformed is quoted without them."""
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -118,7 +120,11 @@ class Settings:
     log_level: str = _read(
         "SUPERVISOR_LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical"), default="info"
     )
-    """Until the user chooses another one by the API."""
+    """Of our own log, until the user chooses another one by the API; libraries speak from `warning` on."""
+    log_format: str = _read("SUPERVISOR_LOG_FORMAT", _one_of("text", "json"), default="text")
+    """`text` for people or `json`, one object a line, for machines."""
+    metrics_port: int = _read("SUPERVISOR_METRICS_PORT", _port, default=8081)
+    """Port of `/metrics` for Prometheus, inside the pod; it needs no token and tells no secret."""
 
     namespace: str = _read("SUPERVISOR_K8S_NAMESPACE", _matches(NAME, "the namespace's name, by the downward API"))
     """Namespace of everything, dedicated to Home Assistant."""
@@ -180,7 +186,8 @@ class Settings:
             try:
                 values[item.name] = parse(given)
             except ValueError as error:
-                wrong.append(f"{variable} is {given!r}; it must be {error}")
+                shown = CREDENTIALS.sub("://***@", given)
+                wrong.append(f"{variable} is {shown!r}; it must be {error}")
         if wrong:
             raise SettingsError("\n".join(wrong))
         return cls(**values)

@@ -68,6 +68,14 @@ def test_repositories_are_json() -> None:
     assert {"core": "http://git/core.git"} == Settings.from_environment(given).repositories
 
 
+def test_credentials_are_not_quoted() -> None:
+    """A malformed list of stores is quoted without the passwords in it."""
+    given = {**REQUIRED, "SUPERVISOR_K8S_REPOSITORIES": '{"core": "https://me:hunter2@git/core.git"'}
+    with pytest.raises(SettingsError, match=r"https://\*\*\*@git/core\.git") as caught:
+        Settings.from_environment(given)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_readme_has_every_setting() -> None:
     """The README's table is what `python -m tests.settings_table` writes."""
     assert settings_table.table() == settings_table.in_readme()
