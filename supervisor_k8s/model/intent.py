@@ -25,7 +25,7 @@ def addon_key(slug: str) -> str:
 class Launch:
     """One start, frozen. `objects` holds the rendered manifests, the Secret with the token among them: the state volume
     is private, and whoever finishes a start after a crash needs it. `token_digest` is the SHA-256 hex by which callers
-    are recognised; it is emptied when the launch's pod is gone.
+    are recognised, as long as the launch runs or its pod is there.
     """
 
     id: str
@@ -34,10 +34,10 @@ class Launch:
     image: str
     token_digest: str
     objects: tuple[Manifest, ...] = field(default=(), repr=False)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     ports: Mapping[str, int | None] = field(default_factory=dict)
     timezone: str = "UTC"
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Deep copy of the normalised manifest."""
 
 
@@ -46,6 +46,8 @@ class Wanted(StrEnum):
 
     STOPPED = "stopped"
     RUNNING = "running"
+    RELAUNCH = "relaunch"
+    """To run with a new launch once nothing of the present one is left: whoever comes after a crash ends it there."""
     EXITED = "exited"
     """Its program ended by itself (Docker's exited container): the pod stays readable and is not replaced."""
     REMOVED = "removed"
@@ -54,11 +56,15 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The stored wish for one workload. `failure` is why the last start was withdrawn, for people."""
+    """The stored wish for one workload. `failure` is why the last start was withdrawn or how its program ended, for
+    people; None for a workload that is well.
+    """
 
     wanted: Wanted = Wanted.STOPPED
     launch: Launch | None = None
     failure: str | None = None
+    update: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What the record becomes as soon as nothing runs: `user` (changed keys) and `system` (whole)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,11 @@ class InstalledAddon:
     """
 
     slug: str
-    user: Mapping[str, Any]
-    system: Mapping[str, Any]
+    user: Mapping[str, Any] = field(repr=False)
+    system: Mapping[str, Any] = field(repr=False)
     intent: Intent = field(default_factory=Intent)
+    ingress_port: int | None = None
+    """Chosen for a manifest with `ingress_port: 0`. Ours alone: backups do not carry it."""
 
 
 @dataclass(frozen=True, slots=True)

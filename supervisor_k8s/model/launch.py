@@ -1,0 +1,99 @@
+"""What a start makes of an installed add-on's record: the effective manifest, and the Launch it freezes. Pure: chance
+(id and token) and surroundings come in as values.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from supervisor_k8s.errors import RefusedError
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.addon_schema import DYNAMIC_PORTS
+from supervisor_k8s.model.desired.compose import desired_addon
+from supervisor_k8s.model.desired.secrets import token_secret
+from supervisor_k8s.model.intent import InstalledAddon, Launch
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.token import digest
+
+BOOT_ORDER = ("initialize", "system", "services", "application")
+"""Phases of a boot (the manifest's `startup`), first to last. `once` has none: it runs only when somebody starts it."""
+
+
+def config_of(record: InstalledAddon) -> AddonConfig:
+    """The installed manifest of a record, with the ingress port that was chosen for it where it has none of its own."""
+    config = AddonConfig.from_normalised(record.system, repository=str(record.system["repository"]))
+    if config.ingress and not config.ingress_port and record.ingress_port:
+        return replace(config, ingress_port=record.ingress_port)
+    return config
+
+
+def image_name(config: AddonConfig, site: Site) -> str:
+    """The image without tag, for this installation's architecture."""
+    if config.image is None:
+        raise RefusedError(
+            f"App {config.slug} has no image and would have to be built; this cluster cannot build images"
+        )
+    return config.image.replace("{arch}", site.arch)
+
+
+def effective_boot(record: InstalledAddon) -> str:
+    """`auto` or `manual`: the user's choice, which a manifest with `manual_only` does not allow."""
+    manifest = record.system.get("boot", "auto")
+    chosen = record.user.get("boot") or manifest
+    return "auto" if chosen == "auto" and manifest != "manual_only" else "manual"
+
+
+def boot_phase(record: InstalledAddon) -> int | None:
+    """Place in BOOT_ORDER of an add-on that comes up by itself after its node went down; None for one that does not."""
+    startup = record.system.get("startup", "application")
+    return BOOT_ORDER.index(startup) if startup in BOOT_ORDER and effective_boot(record) == "auto" else None
+
+
+def with_ingress_port(record: InstalledAddon, others: Collection[int]) -> InstalledAddon:
+    """The record with a port for `ingress_port: 0`, the one it has where there is one: the add-on's program reads it
+    from its page. `others` are taken by other add-ons. The manifest's own ports are avoided, too: what is published is
+    not to lead around ingress' login.
+    """
+    config = AddonConfig.from_normalised(record.system, repository=str(record.system["repository"]))
+    if not config.ingress or config.ingress_port:
+        return replace(record, ingress_port=None)
+    mapped = {int(port.partition("/")[0]) for port in config.ports} | {port for port in config.ports.values() if port}
+    if record.ingress_port in DYNAMIC_PORTS and record.ingress_port not in mapped:
+        return record
+    first = int(hashlib.sha256(record.slug.encode()).hexdigest()[:8], 16) % len(DYNAMIC_PORTS)
+    candidates = (*DYNAMIC_PORTS[first:], *DYNAMIC_PORTS[:first])
+    return replace(record, ingress_port=next(port for port in candidates if port not in mapped and port not in others))
+
+
+def new_launch(  # noqa: PLR0913 - the parts of a start, by name
+    record: InstalledAddon,
+    *,
+    options: Mapping[str, Any],
+    launch_id: str,
+    token: str,
+    timezone: str,
+    site: Site,
+) -> Launch:
+    """Everything this start decides. `options` are validated and have their secrets filled in."""
+    config = config_of(record)
+    version = str(record.user["version"])
+    image = f"{record.user['image']}:{version}"
+    ports = {**config.ports, **(record.user.get("network") or {})}
+    objects = desired_addon(
+        config, launch_id=launch_id, version=version, image=image, options=options, ports=ports, timezone=timezone,
+        site=site,
+    )  # fmt: skip
+    secret = token_secret(naming.addon_name(config.slug), naming.addon_labels(config.slug), launch_id, token)
+    return Launch(
+        id=launch_id,
+        version=version,
+        image=image,
+        token_digest=digest(token),
+        objects=(secret, *objects),
+        options=options,
+        ports=ports,
+        timezone=timezone,
+        config=config.raw,
+    )
