@@ -3,7 +3,7 @@
 Labels take few values on purpose: a slug or a pod name is never one.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, Summary
 
 CLUSTER_REQUESTS = Counter(
     "supervisor_cluster_requests_total",
@@ -37,4 +37,14 @@ CONVERGE_SECONDS = Histogram(
     "supervisor_converge_seconds",
     "Duration of one converge.",
     buckets=(0.001, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120),
+)
+API_REQUESTS = Counter(
+    "supervisor_api_requests_total",
+    "Requests to our API by the template of their route and by the answer's status; none: the client had left.",
+    ["method", "route", "status"],
+)
+API_SECONDS = Summary(
+    "supervisor_api_request_seconds",
+    "Duration of requests to our API, from the last byte of the headers to the answer; streams are left out.",
+    ["method", "route"],
 )
