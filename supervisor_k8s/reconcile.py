@@ -6,7 +6,8 @@ the same after every change in the cluster, so drift, lost events and our own re
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from supervisor_k8s import metrics
@@ -108,7 +109,7 @@ class Reconciler:
     async def _converge(self, key: str) -> bool:
         """Whether there is anything of this workload, wanted or found."""
         async with self._entry(key).lock:
-            with metrics.CONVERGE_SECONDS.time():
+            with metrics.CONVERGE_SECONDS.time(), _counted():
                 workload = self._render(key)
                 live = [live for kind in (*ORDER, "Pod") for live in self._cluster.select(kind, workload.labels)]
                 await self._carry_out(plan(live, workload))
@@ -156,18 +157,15 @@ class Reconciler:
             try:
                 remains = await self._converge(key)
             except PASSING as error:
-                metrics.CONVERGES.labels(result="failed").inc()
                 _LOGGER.debug("%s is tried again: %s", key, error)
                 entry.poked.set()
                 await backoff.wait()
                 continue
             except SupervisorError as error:
-                metrics.CONVERGES.labels(result="refused").inc()
                 if complaint != str(error):
                     complaint = str(error)
                     _LOGGER.error("%s cannot be made what it should be: %s", key, complaint)  # noqa: TRY400 - said
             else:
-                metrics.CONVERGES.labels(result="ok").inc()
                 complaint = ""
                 if not remains and not entry.poked.is_set() and not entry.lock.locked():
                     # Uninstalled, and nothing of it is left: a later poke begins anew.
@@ -181,6 +179,20 @@ class Reconciler:
                 await entry.poked.wait()
         except TimeoutError:
             return
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    """Count the converge by how it ends, whoever asked for it; one that is cancelled did not end."""
+    try:
+        yield
+    except PASSING:
+        metrics.CONVERGES.labels(result="failed").inc()
+        raise
+    except SupervisorError:
+        metrics.CONVERGES.labels(result="refused").inc()
+        raise
+    metrics.CONVERGES.labels(result="ok").inc()
 
 
 class _Entry:
