@@ -7,23 +7,20 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 import asyncio
 import logging
 import os
-import platform
-import re
-import signal
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
-
-from supervisor_k8s.api.app import create_app
+from supervisor_k8s import log
+from supervisor_k8s.api.app import create_waiting_app
 from supervisor_k8s.api.keys import Services
+from supervisor_k8s.api.metrics import create_metrics_app
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
-from supervisor_k8s.errors import ClusterError, SupervisorError
+from supervisor_k8s.cluster.lease import Lease
+from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage, serve
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
@@ -57,115 +54,68 @@ from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
+from supervisor_k8s.surroundings import gather_site
 
 _LOGGER = logging.getLogger(__name__)
-VERSION = "2026.11.0"
-FIRST_LIST = 60.0
-"""Seconds the API server may take to tell us once what there is; the start is tried again after that."""
-SHUTDOWN = 10.0
-"""Seconds that open requests get at our end."""
-NAMES_KEY = "names"
-"""Workload of what all add-ons share: the headless Service that holds their host names."""
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "aarch64", "arm64": "aarch64"}
-
-
-@dataclass(slots=True, kw_only=True)
-class House:
-    """All parts, connected. `live` runs them."""
-
-    cluster: Cluster
-    records: Records
-    reconciler: Reconciler
-    services: Services
-    states: AddonStates
-    images: Images
-    link: Link
-    home_assistant: HomeAssistant
-    stage: "Stage"
-
-    async def live(self, port: int) -> None:
-        """Serve on `port` until SIGTERM or a restart that the API asked for."""
-        self._listen_to_signals()
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.home_assistant)
-            await serve(self.services, port, stack)
-            async with asyncio.TaskGroup() as group:
-                life = group.create_task(self._life())
-                await self.stage.stopping.wait()
-                life.cancel()
-
-    async def _life(self) -> None:
-        """From nothing known to running, and on until cancelled. What fails for good ends the process."""
-        async with asyncio.TaskGroup() as group:
-            for begin in (self.cluster.run, self.services.jobs.run, self.states.run, self.link.run):
-                group.create_task(begin())
-            await self.cluster.listed(within=FIRST_LIST)
-            await self._begin()
-            for begin in (self.reconciler.run, self.services.repositories.run, self.home_assistant.run):
-                group.create_task(begin())
-            await self._finish_what_was_left()
-
-    async def _begin(self) -> None:
-        """Have ready what answers and converges need: tokens, the link's keys, Core's record, the store."""
-        await self.services.access.prepare()
-        await self.link.prepare()
-        await self.services.core.prepare()
-        await self.services.repositories.start()
-        self.stage.name = "startup"
-
-    async def _finish_what_was_left(self) -> None:
-        """What an earlier process of ours began is finished; every workload is looked at once."""
-        await self.images.sweep()
-        self.reconciler.poke(NAMES_KEY)
-        for slug in self.records.addons:
-            self.reconciler.poke(f"addon/{slug}")
-            self.states.look(slug)
-        await self.services.addons.resume()
-        await self.services.core.boot()
-        self.stage.name = "running"
-        _LOGGER.info("Supervisor %s is running; %d add-ons installed", VERSION, len(self.records.addons))
-
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stage.stopping.set)
-
-
-@dataclass(slots=True)
-class Stage:
-    """How far we are, in upstream's words, and whether we are to stop."""
-
-    name: str = "initialize"
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def stop(self) -> None:
-        """Begin our end: the Deployment starts us anew."""
-        self.name = "stopping"
-        self.stopping.set()
 
 
 async def run(settings: Settings) -> None:
-    """Gather, build, live. SupervisorError when this installation cannot work as it is."""
+    """Wait for our turn, gather, build, live. SupervisorError when this installation cannot work as it is."""
+    stage, credentials = Stage("setup"), Credentials.of_pod(os.environ, Path(settings.service_account))
+    stage.listen_to_signals()
     async with AsyncExitStack() as stack:
-        client = Client(Credentials.of_pod(os.environ, Path(settings.service_account)))
+        own = Client(credentials)
+        stack.push_async_callback(own.close)
+        lease = Lease(client=own, namespace=settings.namespace, pod=settings.pod_name)
+        if not await acquired(lease, stage, settings):
+            return
+        stack.push_async_callback(lease.release)
+        client = Client(credentials, may_write=lease.check)
         stack.push_async_callback(client.close)
-        cluster = Cluster(client=client, namespace=settings.namespace)
-        site, own_pod = await gather_site(cluster, settings)
-        volume = SharedVolume(Path(settings.share))
-        storage = Storage(
-            volume=volume,
-            shared_claim=settings.shared_claim,
-            shared_storage_class=settings.shared_storage_class,
-            shared_size=settings.shared_size,
-            allow_rwo=settings.allow_rwo,
-        )
-        await storage.prepare(await cluster.read("PersistentVolumeClaim", settings.shared_claim))
-        records = await Records.load(Path(settings.state))
-        kubernetes = await cluster.version()
-        house = build(
-            settings, cluster=cluster, records=records, volume=volume, site=site, own_pod=own_pod, kubernetes=kubernetes
-        )
-        await house.live(settings.port)
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(lease.keep(stage.in_charge_again))
+            cluster = Cluster(client=client, namespace=settings.namespace)
+            house = await gather(settings, cluster, stage, may_act=lease.check)
+            await house.live(settings.port, settings.metrics_port)
+            keeping.cancel()
+
+
+async def acquired(lease: Lease, stage: Stage, settings: Settings) -> bool:
+    """Wait for the Lease; False when we are to end before it is ours. Whoever asks meanwhile hears that we wait."""
+    async with AsyncExitStack() as stack:
+        await serve(create_metrics_app(VERSION, tuple), settings.metrics_port, stack)
+        await serve(create_waiting_app(stage.name), settings.port, stack)
+        async with asyncio.TaskGroup() as group:
+            tasks = group.create_task(lease.acquire()), group.create_task(stage.stopping.wait())
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+    return lease.held
+
+
+async def gather(settings: Settings, cluster: Cluster, stage: Stage, *, may_act: Callable[[], None]) -> House:
+    """Everything the outside gives, and a house of it."""
+    site, own_pod = await gather_site(cluster, settings)
+    volume = SharedVolume(Path(settings.share))
+    storage = Storage(
+        volume=volume,
+        shared_claim=settings.shared_claim,
+        shared_storage_class=settings.shared_storage_class,
+        shared_size=settings.shared_size,
+        allow_rwo=settings.allow_rwo,
+    )
+    await storage.prepare(await cluster.read("PersistentVolumeClaim", settings.shared_claim))
+    return build(
+        settings,
+        cluster=cluster,
+        records=await Records.load(Path(settings.state), may_write=may_act),
+        volume=volume,
+        site=site,
+        own_pod=own_pod,
+        kubernetes=await cluster.version(),
+        stage=stage,
+        may_act=may_act,
+    )
 
 
 def build(  # noqa: PLR0913 - the outer ports, by name
@@ -177,9 +127,13 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     site: Site,
     own_pod: Live,
     kubernetes: str,
+    stage: Stage,
+    may_act: Callable[[], None],
 ) -> House:
-    """Make every part and connect them. Nothing runs yet and nothing outside is touched."""
-    stage, jobs = Stage(), Jobs()
+    """Make every part and connect them. Nothing runs yet and nothing outside is touched. `may_act` raises while another
+    Supervisor is in charge.
+    """
+    jobs = Jobs(may_begin=may_act)
     reconciler = Reconciler(
         cluster=cluster, render=lambda key: render(key, site, core, addons), key_of=lambda live: key_of(live, addons)
     )
@@ -306,6 +260,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
 def connect(house: House) -> None:
     """Who hears whom."""
     send = house.home_assistant.send_event
+    house.cluster.on_connected(house.stage.again.set)
     house.cluster.subscribe(house.states.on_change)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
@@ -315,6 +270,7 @@ def connect(house: House) -> None:
         lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
     )
     house.services.preferences.changed.connect(apply_log_level)
+    apply_log_level(house.records.preferences)
     for name in house.records.damaged:
         _LOGGER.error("The state file %s was damaged and set aside; what it held is missing", name)
         house.services.resolution.report(Fault("state_file_damaged", Context.SUPERVISOR, name))
@@ -329,7 +285,7 @@ def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:
 
 def apply_log_level(changes: Mapping[str, Any]) -> None:
     if level := changes.get("logging"):
-        logging.getLogger().setLevel(level.upper())
+        log.set_level(level)
 
 
 def known_addons(repositories: Repositories, records: Records) -> Collection[AddonConfig]:
@@ -357,45 +313,3 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return NAMES_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else f"addon/{slug}"
-
-
-async def serve(services: Services, port: int, stack: AsyncExitStack) -> None:
-    """Listen; open requests get SHUTDOWN seconds at the end."""
-    runner = web.AppRunner(create_app(services), access_log=None, shutdown_timeout=SHUTDOWN)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, port=port).start()
-
-
-async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]:
-    """Where we run, and our own pod. SupervisorError names what cannot be found out."""
-    pod = await cluster.read("Pod", settings.pod_name)
-    if pod is None:
-        raise ClusterError(f"Our own pod {settings.pod_name} is not in namespace {settings.namespace}")
-    image = settings.link_image or pod["spec"]["containers"][0]["image"]
-    address = settings.cluster_address
-    if address is None:
-        service = await cluster.read("Service", settings.name)
-        address = (service or {}).get("spec", {}).get("clusterIP")
-    if not address or address == "None":
-        raise ClusterError(f"Service {settings.name} has no ClusterIP; Core's link needs it")
-    site = Site(
-        namespace=settings.namespace,
-        cluster_domain=settings.cluster_domain or cluster_domain(settings.namespace),
-        supervisor_image=image,
-        supervisor_address=address,
-        shared_claim=settings.shared_claim,
-        arch=ARCHITECTURES.get(platform.machine(), platform.machine()),
-        machine=settings.machine,
-        image_pull_policy=settings.image_pull_policy,
-    )
-    return site, pod
-
-
-def cluster_domain(namespace: str) -> str:
-    """The cluster's domain from the pod's search list (`<namespace>.svc.<domain>`). SupervisorError without one."""
-    resolv_conf = Path("/etc/resolv.conf").read_text(encoding="utf-8")
-    found = re.search(rf"^search.*\b{re.escape(namespace)}\.svc\.(\S+)", resolv_conf, re.MULTILINE)
-    if found is None:
-        raise SupervisorError("/etc/resolv.conf has no search domain of this namespace: is dnsPolicy ClusterFirst?")
-    return found[1].rstrip(".")

@@ -67,7 +67,9 @@ class Progress:
 class Jobs:
     """All running work and the finished jobs that are kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_begin: Callable[[], None] = lambda: None) -> None:
+        """`may_begin` raises while no work may begin."""
+        self._may_begin = may_begin
         self.event: Signal[Mapping[str, Any]] = Signal()
         """Messages for Core's `supervisor/event`, one for every change."""
         self._entries: dict[str, _Entry] = {}
@@ -96,6 +98,7 @@ class Jobs:
         """
         if self._tasks is None:
             raise NotReadyError("Work is not accepted yet")
+        self._may_begin()
         if group in self._busy:
             raise BusyError(group=group)
         entry = self._open(name, reference, parent=None)

@@ -12,10 +12,12 @@ from supervisor_k8s.api import (
     auth_users,
     backups,
     discovery,
+    envelope,
     homeassistant,
     host,
     ingress,
     jobs,
+    metrics,
     network,
     plugins,
     resolution,
@@ -46,7 +48,7 @@ def all_routes() -> tuple[Route, ...]:
 
 def create_app(own: Services) -> web.Application:
     """The application, ready to be run; it starts nothing by itself."""
-    app = web.Application(middlewares=auth.MIDDLEWARES, client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=(metrics.counted, *auth.MIDDLEWARES), client_max_size=LARGEST_BODY)
     app[SERVICES] = own
     app[STREAMS] = set()
     app.on_shutdown.append(end_streams)
@@ -57,6 +59,17 @@ def create_app(own: Services) -> web.Application:
             resource.add_route(route.method, handler)
             if route.method == "GET":
                 resource.add_route("HEAD", handler)
+    return app
+
+
+def create_waiting_app(state: str) -> web.Application:
+    """What answers before there is a Supervisor: as upstream in this state, every request is refused."""
+
+    async def refuse(_: web.Request) -> web.Response:
+        return envelope.refused(f"System is not ready with state: {state}")
+
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", refuse)
     return app
 
 

@@ -44,6 +44,10 @@ class Cluster:
         """Whether every watch hears the API server now; when not, the cache is what was true before."""
         return self._watches.connected
 
+    def on_connected(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever `connected` has become true: at our start, and after each interruption."""
+        self._watches.on_connected.append(listener)
+
     # --- from the cache ------------------------------------------------------------------------------------------
 
     def get(self, kind: str, name: str) -> Live | None:

@@ -65,6 +65,7 @@ class Watches:
             for kind in CACHED
         ]
         self.connected = False
+        self.on_connected: list[Callable[[], None]] = []
 
     async def run(self) -> None:
         """Watch everything; ends only by being cancelled."""
@@ -80,6 +81,8 @@ class Watches:
         metrics.CLUSTER_CONNECTED.set(connected)
         if connected:
             _LOGGER.info("Connected to the Kubernetes API server")
+            for listener in self.on_connected:
+                listener()
         else:
             _LOGGER.warning("The watch on %s is interrupted: %s", kind.plural, why)
 

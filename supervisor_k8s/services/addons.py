@@ -22,7 +22,6 @@ from supervisor_k8s.errors import (
     ClusterError,
     ClusterUnavailableError,
     RefusedError,
-    SupervisorError,
     TookTooLongError,
 )
 from supervisor_k8s.model import naming
@@ -227,14 +226,21 @@ class Addons:
         )
         await self._remove(slug)
 
-    async def resume(self) -> None:
-        """After our own start: finish removals. One that cannot be finished now does not hold up the others."""
-        for slug, record in list(self._records.addons.items()):
-            if record.intent.wanted is Wanted.REMOVED:
-                try:
-                    await self._remove(slug)
-                except SupervisorError as error:
-                    _LOGGER.warning("The removal of add-on %s is not finished yet: %s", slug, error)
+    def unfinished(self) -> Sequence[str]:
+        """Slugs of which a removal or a stop was begun and not ended: we ended ourselves, or the API server did."""
+        return [slug for slug, record in self._records.addons.items() if _is_unfinished(record.intent)]
+
+    async def finish(self, slug: str) -> None:
+        """End what `unfinished` named."""
+        record = self._records.addons.get(slug)
+        if record is None or not _is_unfinished(record.intent):
+            return
+        if record.intent.wanted is Wanted.REMOVED:
+            await self._remove(slug)
+        else:
+            await self._converge(addon_key(slug))
+            await self._pods_gone(record)
+            await self._retire_token(slug)
 
     async def note_exit(self, slug: str) -> None:
         """The program of the current launch ended by itself: Docker would call the container exited."""
@@ -360,6 +366,11 @@ class AddonRebuildImageError(RefusedError):
 class AddonNoUpdateError(RefusedError):
     message = "No update available for app {app}"
     error_key = "app_no_update_available_error"
+
+
+def _is_unfinished(intent: Intent) -> bool:
+    stopped = intent.wanted is Wanted.STOPPED and intent.launch is not None
+    return intent.wanted is Wanted.REMOVED or (stopped and bool(intent.launch and intent.launch.token_digest))
 
 
 def config_of(record: InstalledAddon) -> AddonConfig:

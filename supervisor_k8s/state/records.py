@@ -44,9 +44,10 @@ class Records:
     link: Mapping[str, Any]
     damaged: tuple[str, ...]
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, may_write: Callable[[], None] = lambda: None) -> None:
         """For `load`, which fills the memory."""
         self._directory = directory
+        self._may_write = may_write
         self._core = StateFile(directory / "core.json")
         self._preferences = StateFile(directory / "preferences.json")
         self._services = StateFile(directory / "services.json")
@@ -58,13 +59,14 @@ class Records:
         self._locks: dict[str, asyncio.Lock] = {}
 
     @classmethod
-    async def load(cls, directory: Path) -> Self:
-        """Read everything below `directory`, which is made if it is missing.
+    async def load(cls, directory: Path, *, may_write: Callable[[], None] = lambda: None) -> Self:
+        """Read everything below `directory`, which is made if it is missing. `may_write` is asked before each later
+        write, and raises when the files are not ours to change.
 
         StateFileError when a file cannot be read or belongs to a newer Supervisor: the start must stop then. Damaged
         files are moved aside and listed in `damaged`; what they held is absent.
         """
-        records = cls(directory)
+        records = cls(directory, may_write)
         await asyncio.to_thread(records._read)
         return records
 
@@ -113,6 +115,7 @@ class Records:
             self.addons = {key: value for key, value in self.addons.items() if key != slug}
 
         async with self._lock(slug):
+            self._may_write()
             await self._addon_file(slug).remove(then=forget)
 
     async def save_core(self, record: CoreRecord) -> None:
@@ -147,12 +150,14 @@ class Records:
         await self._write("link", self._link, value)
 
     async def _write(self, attribute: str, file: StateFile, value: Any) -> None:
+        self._may_write()
         await file.write(value, then=lambda: setattr(self, attribute, value))
 
     async def _write_addon(self, record: InstalledAddon) -> None:
         def remember() -> None:
             self.addons = {**self.addons, record.slug: record}
 
+        self._may_write()
         await self._addon_file(record.slug).write(record, then=remember)
 
     def _addon_file(self, slug: str) -> StateFile:

@@ -9,7 +9,7 @@ import base64
 import secrets
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,9 @@ import aiohttp
 import yaml
 from aiohasupervisor import SupervisorClient
 
-from supervisor_k8s.bootstrap import House, build
+from supervisor_k8s.bootstrap import build
+from supervisor_k8s.errors import NotInChargeError
+from supervisor_k8s.house import House, Stage
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.link import CORE_PORT, LinkKeys, link_secrets
 from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
@@ -133,6 +135,9 @@ class HouseCluster(FakeCluster):
             address = {"ip": self._core_address}
             self.set_status("Pod", name, podIP=self._core_address, podIPs=[address])
 
+    def on_connected(self, listener: Callable[[], None]) -> None:
+        """It always is."""
+
     async def listed(self, *, within: float) -> None:
         """Everything is known from the beginning."""
 
@@ -150,10 +155,13 @@ class Home:
     core_address: str = field(
         default_factory=lambda: f"127.77.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
     )
+    in_charge: bool = True
+    """Whether the Lease is ours."""
     cluster: HouseCluster = field(init=False)
     core: FakeCore = field(init=False)
     house: House = field(init=False)
     url: str = ""
+    metrics_url: str = ""
     http: aiohttp.ClientSession = field(init=False)
     _tasks: asyncio.TaskGroup = field(init=False)
     _life: asyncio.Task[None] = field(init=False)
@@ -199,17 +207,23 @@ class Home:
         self.house = build(
             settings,
             cluster=self.cluster,  # type: ignore[arg-type] # the double
-            records=await Records.load(Path(settings.state)),
+            records=await Records.load(Path(settings.state), may_write=self._may_act),
             volume=SharedVolume(self.share),
             site=builders.site(),
             own_pod={"spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
+            stage=Stage(),
+            may_act=self._may_act,
         )
-        port, heard = free_port(), len(self.core.events)
-        self.url = f"http://127.0.0.1:{port}"
-        self._life = self._tasks.create_task(self.house.live(port))
+        port, metrics_port, heard = free_port(), free_port(), len(self.core.events)
+        self.url, self.metrics_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics_port}/metrics"
+        self._life = self._tasks.create_task(self.house.live(port, metrics_port))
         async with asyncio.timeout(10):
             await self.core.heard(heard + 1)
+
+    def _may_act(self) -> None:
+        if not self.in_charge:
+            raise NotInChargeError(why="a test says so")
 
     async def stop(self) -> None:
         """Go down, as on SIGTERM."""

@@ -1,0 +1,152 @@
+"""The house: all parts, connected, and their life from nothing known to running and on until the end.
+
+`bootstrap` makes it. Nothing here decides for an add-on or for Core; it says what begins when, and what is looked at
+again after a time in which we could not act.
+"""
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from supervisor_k8s.api.addons import group
+from supervisor_k8s.api.app import create_app
+from supervisor_k8s.api.keys import Services
+from supervisor_k8s.api.metrics import create_metrics_app, workload_states
+from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.errors import BusyError, SupervisorError
+from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.reconcile import Reconciler
+from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.services.addon_states import AddonStates
+from supervisor_k8s.services.images import Images
+from supervisor_k8s.services.link import Link
+from supervisor_k8s.state.records import Records
+
+_LOGGER = logging.getLogger(__name__)
+VERSION = "2026.11.0"
+"""Our own, as everybody is told; a test compares it with pyproject.toml, the changelog and the manifests."""
+FIRST_LIST = 60.0
+"""Seconds the API server may take to tell us once what there is; the start is tried again after that."""
+SHUTDOWN = 10.0
+"""Seconds that open requests get at our end."""
+NAMES_KEY = "names"
+"""Workload of what all add-ons share: the headless Service that holds their host names."""
+
+
+@dataclass(slots=True, kw_only=True)
+class House:
+    """All parts, connected. `live` runs them."""
+
+    cluster: Cluster
+    records: Records
+    reconciler: Reconciler
+    services: Services
+    states: AddonStates
+    images: Images
+    link: Link
+    home_assistant: HomeAssistant
+    stage: "Stage"
+
+    async def live(self, port: int, metrics_port: int) -> None:
+        """Serve the API and `/metrics` on their ports until SIGTERM or a restart that the API asked for."""
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.home_assistant)
+            await serve(create_metrics_app(VERSION, lambda: workload_states(self.services)), metrics_port, stack)
+            await serve(create_app(self.services), port, stack)
+            async with asyncio.TaskGroup() as tasks:
+                life = tasks.create_task(self._life())
+                await self.stage.stopping.wait()
+                life.cancel()
+
+    async def _life(self) -> None:
+        """From nothing known to running, and on until cancelled. What fails for good ends the process."""
+        async with asyncio.TaskGroup() as tasks:
+            for begin in (self.cluster.run, self.services.jobs.run, self.states.run, self.link.run):
+                tasks.create_task(begin())
+            await self.cluster.listed(within=FIRST_LIST)
+            await self._begin()
+            for begin in (self.reconciler.run, self.services.repositories.run, self.home_assistant.run):
+                tasks.create_task(begin())
+            await self._finish_what_was_left()
+            while True:
+                await self.stage.again.wait()
+                self.stage.again.clear()
+                await self._look_at_everything()
+
+    async def _begin(self) -> None:
+        """Have ready what answers and converges need: tokens, the link's keys, Core's record, the store."""
+        await self.services.access.prepare()
+        await self.link.prepare()
+        await self.services.core.prepare()
+        await self.services.repositories.start()
+        self.stage.name = "startup"
+
+    async def _finish_what_was_left(self) -> None:
+        """What an earlier process of ours began is finished; every workload is looked at once."""
+        self.stage.again.clear()
+        await self.images.sweep()
+        await self._look_at_everything()
+        await self.services.core.boot()
+        self.stage.name = "running"
+        _LOGGER.info("Supervisor %s is running; %d add-ons installed", VERSION, len(self.records.addons))
+
+    async def _look_at_everything(self) -> None:
+        """At our start, and after a time without the API server or the Lease: nothing may have got stuck."""
+        self.reconciler.poke(NAMES_KEY)
+        self.reconciler.poke(CORE_KEY)
+        for slug in self.records.addons:
+            self.reconciler.poke(f"addon/{slug}")
+            self.states.look(slug)
+        for slug in self.services.addons.unfinished():
+            await self._finish(slug)
+
+    async def _finish(self, slug: str) -> None:
+        """As a job, so that it never meets another operation on the same add-on."""
+        try:
+            await self.services.jobs.do("app_resume", slug, group(slug), lambda _: self.services.addons.finish(slug))
+        except BusyError:
+            return  # whoever works on it will finish it
+        except SupervisorError as error:
+            _LOGGER.warning("Add-on %s: what was begun is not finished yet: %s", slug, error)
+
+
+@dataclass(slots=True)
+class Stage:
+    """How far we are, in upstream's words, and whether we are to stop."""
+
+    name: str = "initialize"
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    again: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when everything is to be looked at again."""
+
+    def listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+
+    def in_charge_again(self, alone: bool) -> None:
+        """The Lease is back. When another one held it meanwhile (not `alone`), our files may not be what we remember:
+        begin anew.
+        """
+        if alone:
+            self.again.set()
+        else:
+            _LOGGER.warning("Another Supervisor was in charge meanwhile: starting anew")
+            self.stopping.set()
+
+    async def stop(self) -> None:
+        """Begin our end: the Deployment starts us anew."""
+        self.name = "stopping"
+        self.stopping.set()
+
+
+async def serve(app: web.Application, port: int, stack: AsyncExitStack) -> None:
+    """Listen; open requests get SHUTDOWN seconds at the end."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, port=port).start()
