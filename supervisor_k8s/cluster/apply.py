@@ -92,8 +92,9 @@ class Applier:
             answer = await self._client.request("DELETE", kind.path(self._namespace, name), body=options)
         except ClusterNotFoundError:
             return
-        # With finalizers or a grace period the answer is the object, which now ends; else it may be a Status.
-        if answer.get("kind") == kind.name and is_terminating(answer):
+        # With finalizers or a grace period the answer is the object, which now ends; else it may be a Status. One that
+        # the kubelet ended at the same moment comes without a version: the watch tells of its end.
+        if answer.get("kind") == kind.name and is_terminating(answer) and "resourceVersion" in answer["metadata"]:
             self._keep(kind, answer)
 
     async def lift_gate(self, pod: Live) -> None:

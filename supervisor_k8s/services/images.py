@@ -4,6 +4,7 @@ The stages are what the cluster really reports: scheduled, pulling, pulled. Prog
 therefore not invented.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -26,10 +27,14 @@ class Images:
         self._cluster = cluster
         self._site = site
         self._timeout = timeout
+        self._pulling: dict[str, asyncio.Lock] = {}
 
     async def pull(self, image: str, on_stage: Callable[[str], None]) -> None:
-        """Have `image` (with tag) on a node. ImagePullError with the runtime's own reason when that fails for good."""
-        async with self._pod(image):
+        """Have `image` (with tag) on a node. ImagePullError with the runtime's own reason when that fails for good.
+
+        Two pulls of one image follow one another: they would share one pod, and the second is quick then.
+        """
+        async with self._pulling.setdefault(image, asyncio.Lock()), self._pod(image):
             stage = ""
 
             def settled() -> PullState | None:
