@@ -19,8 +19,10 @@ NEEDED = (
     "ca-certificates",
     "conntrack",
     "containernetworking-plugins",
+    "curl",
     "gcc",
     "git",
+    "inotify-tools",
     "iproute2",
     "iptables",
     "libc6-dev",
@@ -31,7 +33,7 @@ NEEDED = (
     "pkg-config",
     "runc",
 )
-"""runc is here for buildah; the cluster has its own, newer one."""
+"""runc is here for buildah, the cluster has its own, newer one; gcc, git and inotify-tools are for the tests too."""
 
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -162,6 +163,7 @@ class Core:
         form = {"grant_type": "authorization_code", "code": code, "client_id": self._client}
         async with self._session.post(f"{self.url}/auth/token", data=form) as answer:
             self._token = (await answer.json())["access_token"]
+        await self._finish_onboarding()
 
     async def get(self, path: str) -> Any:
         return await self._json("GET", path)
@@ -193,6 +195,17 @@ class Core:
                 return None
             code: str = (await answer.json())["auth_code"]
             return code
+
+    async def _finish_onboarding(self) -> None:
+        """The steps after the first user; until then the frontend shows nothing else."""
+        async with self._session.get(f"{self.url}/api/onboarding") as answer:
+            steps = await answer.json() if answer.status == HTTPStatus.OK else []
+        open_steps = {step["step"] for step in steps if not step["done"]}
+        for step in ("core_config", "analytics"):
+            if step in open_steps:
+                await self.post(f"/api/onboarding/{step}")
+        if "integration" in open_steps:
+            await self.post("/api/onboarding/integration", client_id=self._client, redirect_uri=self._client)
 
     async def _log_in(self) -> str:
         start = {"client_id": self._client, "handler": ["homeassistant", None], "redirect_uri": self._client}

@@ -112,24 +112,24 @@ def test_stopping_keeps_the_token_until_the_pod_is_gone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("watchdog", "options", "probe"),
+    ("watchdog", "port"),
     [
-        (None, {}, None),
-        ("tcp://[HOST]:1883", {}, {"tcpSocket": {"port": 1883}}),
-        ("tcp://[HOST]:[PORT:1883]", {}, {"tcpSocket": {"port": 1883}}),
-        ("http://[HOST]:[PORT:80]/a?b=c", {}, {"httpGet": {"port": 80, "path": "/a?b=c", "scheme": "HTTP"}}),
-        ("https://[HOST]:443", {}, {"httpGet": {"port": 443, "path": "/", "scheme": "HTTPS"}}),
-        ("[PROTO:ssl]://[HOST]:8/", {"ssl": True}, {"httpGet": {"port": 8, "path": "/", "scheme": "HTTPS"}}),
-        ("[PROTO:ssl]://[HOST]:8/", {}, {"httpGet": {"port": 8, "path": "/", "scheme": "HTTP"}}),
+        (None, None),
+        ("tcp://[HOST]:1883", "1883"),
+        ("tcp://[HOST]:[PORT:1883]", "1883"),
+        ("http://[HOST]:[PORT:80]/a?b=c", "80"),
+        ("https://[HOST]:443", "443"),
+        ("[PROTO:ssl]://[HOST]:8/", "8"),
     ],
 )
-def test_the_watchdog_address_is_a_readiness_probe(watchdog: str | None, options: Any, probe: Any) -> None:
-    """Ready means that the address answers; there is never a probe that could end the container."""
-    container = program(addon(**({"watchdog": watchdog} if watchdog else {})), **options)
-    found = container.get("readinessProbe")
-    kept = {key: found[key] for key in found if key in {"tcpSocket", "httpGet"}} if found else None
-    assert kept == probe
-    assert not {"livenessProbe", "startupProbe"} & container.keys()
+def test_ready_means_that_the_watchdog_port_is_listened_on(watchdog: str | None, port: str | None) -> None:
+    """`hold` is asked, never the program: its log stays its own, and no probe could end its container."""
+    spec = rendered(addon(**({"watchdog": watchdog} if watchdog else {})))[-1]["spec"]["template"]["spec"]
+    containers = {item["name"]: item for item in spec["containers"]}
+    assert containers["hold"]["command"][1:] == ([] if port is None else ["--ready", "4384", port])
+    assert ("readinessProbe" in containers["hold"]) is (port is not None)
+    assert not {"readinessProbe", "livenessProbe", "startupProbe"} & containers["addon"].keys()
+    assert not {"livenessProbe", "startupProbe"} & containers["hold"].keys()
 
 
 @pytest.mark.parametrize("startup", ["application", "once"])

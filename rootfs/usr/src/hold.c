@@ -1,35 +1,108 @@
 /* hold: the witness container of an add-on's pod. It pauses, goes at once on SIGTERM or SIGINT, and as
  * process 1 (of its container, or of a pod with a shared process namespace) reaps what others leave behind.
- * `hold --version` proves that the image can run it. */
+ *
+ * `hold --ready PORT WATCHED` also answers HTTP on PORT: 200 while a program of the pod listens on TCP port
+ * WATCHED, else 503. The kubelet asks here instead of connecting to the add-on itself, whose log would show
+ * a stranger every second. `hold --version` proves that the image can run it. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#define STATE_LISTEN 0x0A /* in the kernel's socket tables */
+
+static bool listed(const char *table, unsigned port)
+{
+    FILE *file = fopen(table, "re");
+    char line[512];
+    bool found = false;
+    unsigned local, state;
+    while (file && !found && fgets(line, sizeof line, file))
+        found = sscanf(line, " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local, &state) == 2
+                && state == STATE_LISTEN && local == port;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static int open_port(unsigned port)
+{
+    int yes = 1, server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(server, (struct sockaddr *)&address, sizeof address) != 0 || listen(server, 8) != 0) {
+        perror("hold: no answers about readiness"); /* the pod then never gets ready, and its log says why */
+        close(server);
+        return -1;
+    }
+    return server;
+}
+
+static void answer(int server, unsigned watched)
+{
+    int client = accept4(server, NULL, NULL, SOCK_CLOEXEC);
+    if (client < 0)
+        return;
+    bool ready = listed("/proc/net/tcp", watched) || listed("/proc/net/tcp6", watched);
+    struct timeval patience = {.tv_sec = 1};
+    char request[2048], reply[96];
+    setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    /* Unread bytes would turn our close into a reset; what was asked does not matter. */
+    if (recv(client, request, sizeof request, 0) > 0) {
+        int length = snprintf(reply, sizeof reply, "HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                              ready ? "200 OK" : "503 Service Unavailable");
+        if (send(client, reply, length, MSG_NOSIGNAL) < 0)
+            perror("hold");
+    }
+    close(client);
+}
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && strcmp(argv[1], "--version") == 0)
-        return puts("hold 1") == EOF;
-    if (argc > 1) {
-        fputs("usage: hold [--version]\n", stderr);
+    int server = -1;
+    unsigned watched = 0;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return puts("hold 2") == EOF;
+    if (argc == 4 && strcmp(argv[1], "--ready") == 0) {
+        watched = strtoul(argv[3], NULL, 10);
+        server = open_port(strtoul(argv[2], NULL, 10));
+    } else if (argc > 1) {
+        fputs("usage: hold [--version | --ready PORT WATCHED]\n", stderr);
         return 2;
     }
 
-    /* Blocked and waited for, not handled: no signal can slip in between two calls. */
+    /* Blocked and read, not handled: no signal can slip in between two calls. */
     sigset_t awaited;
     sigemptyset(&awaited);
     sigaddset(&awaited, SIGTERM);
     sigaddset(&awaited, SIGINT);
     sigaddset(&awaited, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &awaited, NULL) != 0)
+    int signals = sigprocmask(SIG_BLOCK, &awaited, NULL) == 0 ? signalfd(-1, &awaited, SFD_CLOEXEC) : -1;
+    if (signals < 0)
         return 1;
     for (;;) {
-        int signal_number;
-        if (sigwait(&awaited, &signal_number) != 0)
+        struct pollfd events[] = {{.fd = signals, .events = POLLIN}, {.fd = server, .events = POLLIN}};
+        if (poll(events, 2, -1) < 0 && errno != EINTR)
             return 1;
-        if (signal_number != SIGCHLD)
-            return 0;
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ; /* signals of one kind do not queue: one SIGCHLD may stand for several ends */
+        struct signalfd_siginfo heard;
+        if (events[0].revents && read(signals, &heard, sizeof heard) == sizeof heard) {
+            if (heard.ssi_signo != SIGCHLD)
+                return 0;
+            while (waitpid(-1, NULL, WNOHANG) > 0)
+                ; /* signals of one kind do not queue: one SIGCHLD may stand for several ends */
+        }
+        if (events[1].revents)
+            answer(server, watched);
     }
 }

@@ -13,12 +13,9 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
-PROBE_PERIOD = 5
-"""Seconds between readiness probes: brokers log each connection, and a start is answered after the first success."""
-WATCHDOG = re.compile(
-    r"(?:(?P<scheme>https?|tcp)|\[PROTO:(?P<option>\w+)\])://\[HOST\]:(?:\[PORT:(?P<named>\d+)\]|(?P<port>\d+))"
-    r"(?P<path>.*)"
-)
+READY_PORT = 4384
+"""Where `hold` answers the kubelet; the links have the numbers before it."""
+WATCHDOG = re.compile(r"(?:https?|tcp|\[PROTO:\w+\])://\[HOST\]:(?:\[PORT:(?P<named>\d+)\]|(?P<port>\d+)).*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -102,24 +99,18 @@ def addon_selector(slug: str) -> dict[str, str]:
     return {naming.LABEL_TYPE: naming.TYPE_ADDON, naming.LABEL_ADDON: naming.label_value(slug)}
 
 
-def readiness_probe(config: AddonConfig, options: Mapping[str, object]) -> Manifest | None:
-    """The manifest's `watchdog` address as a readiness probe; None where it has none.
+def watched_port(config: AddonConfig) -> int | None:
+    """The TCP port of the manifest's `watchdog` address: an add-on that listens there is started. None without one."""
+    match = WATCHDOG.fullmatch(config.watchdog or "")
+    return int(match["named"] or match["port"]) if match else None
+
+
+def readiness_probe() -> Manifest:
+    """Asks `hold` whether the watched port is listened on; the add-on itself is left in peace.
 
     Only readiness: a failing startup or liveness probe would end the container, which is the watchdog's decision.
-    Schemes as upstream: `[PROTO:x]` is https when option `x` is true.
     """
-    match = WATCHDOG.fullmatch(config.watchdog or "")
-    if match is None:
-        return None
-    port = int(match["named"] or match["port"])
-    if match["scheme"] == "tcp":
-        return {"tcpSocket": {"port": port}, "periodSeconds": PROBE_PERIOD, "timeoutSeconds": 1}
-    secure = match["scheme"] == "https" or (match["option"] is not None and options.get(match["option"]) is True)
-    return {
-        "httpGet": {"port": port, "path": match["path"] or "/", "scheme": "HTTPS" if secure else "HTTP"},
-        "periodSeconds": PROBE_PERIOD,
-        "timeoutSeconds": 5,
-    }
+    return {"httpGet": {"port": READY_PORT, "path": "/"}, "periodSeconds": 1, "timeoutSeconds": 2}
 
 
 def _container_port(key: str) -> ContainerPort:

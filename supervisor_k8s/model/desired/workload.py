@@ -10,7 +10,14 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
-from supervisor_k8s.model.desired.network import addon_selector, container_ports, port_entries, readiness_probe
+from supervisor_k8s.model.desired.network import (
+    READY_PORT,
+    addon_selector,
+    container_ports,
+    port_entries,
+    readiness_probe,
+    watched_port,
+)
 from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH
 from supervisor_k8s.model.desired.secrets import token_environment
 from supervisor_k8s.model.desired.security import idle_security, pod_security, program_security
@@ -93,7 +100,7 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": config.timeout,
         "securityContext": pod_security(site),
-        "containers": [_program(config, launch, site)] + ([] if once else [_hold(site)]),
+        "containers": [_program(config, launch, site)] + ([] if once else [_hold(config, site)]),
         "volumes": [shared_volume(site), *memory],
     }
     if once:
@@ -108,7 +115,6 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
 def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     once = config.startup == "once"
     ports = container_ports(config, launch.ports)
-    probe = None if once else readiness_probe(config, launch.options)
     security = program_security(config)
     container: dict[str, Any] = {
         "name": naming.ADDON_CONTAINER,
@@ -121,8 +127,6 @@ def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
         container["restartPolicy"] = "Never"
     if ports:
         container["ports"] = port_entries(ports)
-    if probe is not None:
-        container["readinessProbe"] = probe
     if security is not None:
         container["securityContext"] = security
     if config.stdin:
@@ -130,14 +134,17 @@ def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     return container
 
 
-def _hold(site: Site) -> Manifest:
+def _hold(config: AddonConfig, site: Site) -> Manifest:
+    port = watched_port(config)
+    ready = {} if port is None else {"readinessProbe": readiness_probe()}
     return {
         "name": naming.HOLD_CONTAINER,
         "image": site.supervisor_image,
         "imagePullPolicy": site.image_pull_policy,
-        "command": [HOLD],
+        "command": [HOLD] if port is None else [HOLD, "--ready", str(READY_PORT), str(port)],
         "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"memory": "16Mi"}},
         "securityContext": idle_security(),
+        **ready,
     }
 
 
