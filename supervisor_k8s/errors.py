@@ -63,8 +63,11 @@ class NotReadyError(SupervisorError):
 
 
 class AddonNotFoundError(NotFoundError):
+    """Nobody knows the slug. Without a key, as upstream: of `app_not_found_error` clients make a *bad request*, and
+    Core's managers of add-ons look for *not found*.
+    """
+
     message = "App {slug} does not exist"
-    error_key = "app_not_found_error"
 
 
 class AddonNotInstalledError(RefusedError):

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Prints the path of a virtual environment with the development requirements.
+# venv.sh [REQUIREMENTS]: prints the path of a virtual environment with these requirements, the development ones by default.
 #
 # It is kept in the cache under a hash of the requirements and the interpreter:
 # made when one of them changes; a file `complete` tells a whole one from an interrupted one.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
-requirements=$root/requirements/dev.txt
+requirements=${1:-$root/requirements/dev.txt}
 cache=${SUPERVISOR_K8S_CACHE:-$HOME/.cache/supervisor-k8s}
 python=$("$root/tests/cluster/find-python.sh")
 key=$( { "$python" -VV; echo "$python"; cat "$requirements"; } | sha256sum | cut -c1-16)
@@ -18,7 +18,7 @@ if [ ! -e "$venv/complete" ]; then
 	exec 9>"$venv.lock"
 	flock 9
 	if [ ! -e "$venv/complete" ]; then
-		echo "Making the virtual environment of the development tools …" >&2
+		echo "Making the virtual environment of $(basename "$requirements") …" >&2
 		rm -rf "$venv"
 		"$python" -m venv "$venv" >&2
 		if ! "$venv/bin/python" -m pip install -q --require-hashes --only-binary :all: -r "$requirements" >&2; then

@@ -1,0 +1,95 @@
+"""One version of aiohasupervisor as the tests use it: a process in its own environment, asked line by line."""
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+
+VERSIONS = ("0.3.3", "0.8.1", "0.11.0")
+"""Of Home Assistant Core 2026.2.3, of 2026.11.0, and the newest."""
+ROOT = Path(__file__).parents[3]
+SPEAKER = Path(__file__).with_name("speaker.py")
+WAIT = 30.0
+"""Seconds that one call may take."""
+
+
+class Process:
+    """The speaking process. Its environment is made when it is not there yet."""
+
+    def __init__(self, version: str) -> None:
+        make = [ROOT / "tests" / "cluster" / "venv.sh", ROOT / "requirements" / f"clients-{version}.txt"]
+        environment = subprocess.run(make, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        command = [f"{environment}/bin/python", "-I", str(SPEAKER)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        about = self.ask({})
+        self.version: str = about["version"]
+        self.methods: list[str] = about["methods"]
+        self.keys: dict[str, list[str]] = about["keys"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=WAIT)
+
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(question), file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+class Refused(Exception):  # noqa: N818 - reads as what happened
+    """The client raised. `classes` are its exception's class and all bases, by name."""
+
+    def __init__(self, method: str, classes: list[str], message: str) -> None:
+        super().__init__(f"{method}: {classes[0]}: {message}")
+        self.classes = classes
+
+
+class Client:
+    """Calls by name, and which of them were made."""
+
+    def __init__(self, process: Process, url: str, token: str) -> None:
+        self.process = process
+        self._url = url
+        self._token = token
+        self._called: set[str] = set()
+
+    def has(self, method: str) -> bool:
+        """Whether this version knows the method."""
+        return method in self.process.methods
+
+    async def get(self, method: str, *arguments: Any, token: str | None = None) -> Any:
+        """What the client returned, as JSON. Refused when it raised."""
+        self._called.add(method)
+        question = {"url": self._url, "token": token or self._token, "method": method, "arguments": arguments}
+        async with asyncio.timeout(WAIT):
+            answer = await asyncio.to_thread(self.process.ask, question)
+        if "error" in answer:
+            raise Refused(method, answer["error"], answer["message"])
+        return answer["result"]
+
+    async def refused(self, kind: str, method: str, *arguments: Any) -> str:
+        """The message; fails unless the client raised an exception of this class, or one below it."""
+        with pytest.raises(Refused) as caught:
+            await self.get(method, *arguments)
+        assert kind in caught.value.classes, str(caught.value)
+        return str(caught.value)
+
+    def untried(self, *components: str) -> list[str]:
+        """The methods of these components that were not called; `""` is the client itself."""
+        of_these = [name for name in self.process.methods if name.rpartition(".")[0] in components]
+        return [name for name in of_these if name not in self._called]
+
+
+def model(name: str, /, **fields: Any) -> dict[str, Any]:
+    """An argument that is one of the client's models."""
+    return {"model": name, "fields": fields}
