@@ -34,6 +34,7 @@ def main() -> int:
     )
     parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env"))
     parser.add_argument("--bare", action="store_true", help="only the cluster, without Home Assistant")
+    parser.add_argument("--all-images", action="store_true", help="with the images that only tests need")
     arguments = parser.parse_args()
     where = paths.from_environment()
     if arguments.command == "env":
@@ -42,7 +43,7 @@ def main() -> int:
         print("The local cluster needs root: it mounts, makes network interfaces and runs containers.")
         return 1
     commands: dict[str, Callable[[Context], int]] = {
-        "up": lambda ctx: _up(ctx, bare=arguments.bare),
+        "up": lambda ctx: _up(ctx, bare=arguments.bare, everything=arguments.all_images),
         "start": _start,
         "stop": _stop,
         "down": _down,
@@ -61,8 +62,8 @@ def main() -> int:
         console.close()
 
 
-def _up(ctx: Context, *, bare: bool) -> int:
-    cluster.up(ctx, bare=bare)
+def _up(ctx: Context, *, bare: bool, everything: bool) -> int:
+    cluster.up(ctx, bare=bare, everything=everything)
     if not bare:
         product.up(ctx)
     return 0

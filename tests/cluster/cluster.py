@@ -13,19 +13,19 @@ def node(ctx: Context) -> Node:
     return Node(ctx, ControlPlane(directory=ctx.paths.state, paths=ctx.paths, node=True))
 
 
-def up(ctx: Context, *, bare: bool) -> None:
-    """Make and start what is missing; with our images unless `bare`."""
+def up(ctx: Context, *, bare: bool, everything: bool = False) -> None:
+    """Make and start what is missing; with our images unless `bare`, and `everything`: with those of tests only."""
     packages.install(ctx)
     with ctx.step("what is there before us") as step:
         footprint.remember(step, ctx.paths)
     packages.etcd(ctx)
     builds = [lambda: binaries.ensure(ctx)]
     if not bare:
-        builds.append(lambda: images.build(ctx))
+        builds.append(lambda: images.build(ctx, everything=everything))
     together(*builds)
     start(ctx)
     if not bare:
-        images.load(ctx)
+        images.load(ctx, everything=everything)
 
 
 def start(ctx: Context) -> None:
