@@ -47,7 +47,6 @@ class FakeCluster:
         self._objects: dict[tuple[str, str], Object] = {}
         self._templates: dict[str, Object] = {}
         """The template each pod was made from, by the pod's UID."""
-        self._events: dict[str, list[Object]] = defaultdict(list)
         self._logs: dict[tuple[str, str], list[bytes]] = defaultdict(list)
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._listeners: list[Listener] = []
@@ -115,9 +114,6 @@ class FakeCluster:
 
     async def touch(self, pod: Mapping[str, Any]) -> None:
         self._call("touch", "Pod", pod["metadata"]["name"])
-
-    async def events_of(self, live: Mapping[str, Any]) -> Sequence[Object]:
-        return self._events[live["metadata"]["uid"]]
 
     async def logs(
         self, pod: str, container: str, *, tail_lines: int | None = None, follow: bool = False, **_: Any
@@ -187,10 +183,6 @@ class FakeCluster:
         """Lines for the container's log."""
         self._logs[pod, container] += [line.encode() for line in lines]
         self._wake()
-
-    def report(self, live: Mapping[str, Any], reason: str, message: str) -> None:
-        """An Event about this object."""
-        self._events[live["metadata"]["uid"]].append({"reason": reason, "message": message, "type": "Warning"})
 
     def fail(self, verb: str, error: Exception) -> None:
         """The next call of this verb (apply, delete, lift_gate, touch) raises the error."""

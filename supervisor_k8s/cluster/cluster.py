@@ -116,7 +116,3 @@ class Cluster:
             previous=previous,
             timestamps=timestamps,
         )
-
-    async def events_of(self, live: Live) -> Sequence[Live]:
-        """The Events about this very object, oldest first."""
-        return await self._pods.events_of(live)

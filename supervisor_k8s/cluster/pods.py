@@ -1,15 +1,17 @@
-"""What only a pod can tell: the log of its containers, and the Events about it."""
+"""What only a pod can tell: the log of its containers."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.kinds import KINDS
-from supervisor_k8s.model.status import Live
+
+QUIET = 30.0
+"""Seconds a log that is not followed may pause before the connection counts as dead."""
 
 
 class Pods:
-    """Logs and Events of one namespace."""
+    """Logs of one namespace."""
 
     def __init__(self, *, client: Client, namespace: str) -> None:
         self._client = client
@@ -44,18 +46,3 @@ class Pods:
         async with self._client.stream(path, query=query, silence=None if follow else QUIET) as lines:
             async for line in lines:
                 yield line
-
-    async def events_of(self, live: Live) -> Sequence[Live]:
-        """The Events about this very object, oldest first."""
-        about = {"involvedObject.uid": live["metadata"]["uid"], "involvedObject.name": live["metadata"]["name"]}
-        query = {"fieldSelector": ",".join(f"{key}={value}" for key, value in about.items())}
-        answer = await self._client.request("GET", KINDS["Event"].path(self._namespace), query=query)
-        return sorted(answer["items"], key=_when)
-
-
-QUIET = 30.0
-"""Seconds a log that is not followed may pause before the connection counts as dead."""
-
-
-def _when(event: Live) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"])

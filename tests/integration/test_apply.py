@@ -254,24 +254,6 @@ async def test_touch(cluster: Cluster, others: Others) -> None:
         await cluster.touch(first)
 
 
-async def test_events(cluster: Cluster, others: Others) -> None:
-    """The Events about an object are those about this very object, oldest first."""
-    live = await others.create(pod())
-    about = {"kind": "Pod", "name": "p", "namespace": others.namespace, "uid": live["metadata"]["uid"]}
-    for number, uid in enumerate([about["uid"], "another", about["uid"]]):
-        await others.create(
-            {
-                "apiVersion": "v1",
-                "kind": "Event",
-                "metadata": {"name": f"e{number}"},
-                "involvedObject": {**about, "uid": uid},
-                "reason": f"R{number}",
-                "lastTimestamp": f"2026-01-01T00:00:0{9 - number}Z",
-            }
-        )
-    assert [event["reason"] for event in await cluster.events_of(live)] == ["R2", "R0"]
-
-
 def golden_cases() -> list[str]:
     files = [*GOLDEN.glob("*/expected.yaml"), *(GOLDEN / "core").glob("*.yaml")]
     return sorted(str(file.relative_to(GOLDEN)) for file in files)

@@ -13,7 +13,6 @@ WRITTEN = {"get", "create", "patch", "delete"}
 """Before the first apply of an object we read whether somebody else's has its name."""
 BY_REQUEST = {
     ("", "persistentvolumeclaims"): {"get"},
-    ("", "events"): {"list"},
     ("", "pods/log"): {"get"},
     ("coordination.k8s.io", "leases"): {"get", "watch", "create", "update"},
 }
