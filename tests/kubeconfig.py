@@ -1,15 +1,14 @@
 """A client of the cluster that a kubeconfig names: tests look in from outside, the product only ever from its pod."""
 
 import base64
-import ssl
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import yaml
+from kubernetes_asyncio.client import Configuration
 
 from supervisor_k8s.cluster.client import Client
-from supervisor_k8s.cluster.credentials import Credentials, trusting
+from supervisor_k8s.cluster.credentials import Credentials
 
 
 def client_of(kubeconfig: Path) -> Client:
@@ -18,26 +17,23 @@ def client_of(kubeconfig: Path) -> Client:
     context = _named(config["contexts"], config["current-context"])["context"]
     cluster = _named(config["clusters"], context["cluster"])["cluster"]
     user = _named(config["users"], context["user"])["user"]
-    authority = _pem(cluster, "certificate-authority", kubeconfig.parent)
-    tls = trusting(authority) if authority else ssl.create_default_context()
-    token = None
+    configuration = Configuration(host=cluster["server"].rstrip("/"))
+    configuration.ssl_ca_cert = _file(cluster, "certificate-authority", kubeconfig)
+    configuration.cert_file = _file(user, "client-certificate", kubeconfig)
+    configuration.key_file = _file(user, "client-key", kubeconfig)
     if "token" in user:
-        token = kubeconfig.with_suffix(".token")
-        token.write_text(user["token"])
-    else:
-        with tempfile.NamedTemporaryFile("w", suffix=".pem") as both:
-            both.write("\n".join(_pem(user, f"client-{part}", kubeconfig.parent) for part in ("certificate", "key")))
-            both.flush()
-            tls.load_cert_chain(both.name)
-    return Client(Credentials(server=cluster["server"], tls=tls, token=token))
+        configuration.api_key["BearerToken"] = f"Bearer {user['token']}"
+    return Client(Credentials(configuration))
 
 
 def _named(entries: list[Any], name: str) -> Any:
     return next(entry for entry in entries if entry["name"] == name)
 
 
-def _pem(entry: dict[str, str], key: str, folder: Path) -> str:
-    """From `<key>-data`, or from the file `<key>`; empty when there is neither."""
+def _file(entry: dict[str, str], key: str, kubeconfig: Path) -> str | None:
+    """The file `<key>`, or one beside the kubeconfig with `<key>-data`; None when there is neither."""
     if f"{key}-data" in entry:
-        return base64.b64decode(entry[f"{key}-data"]).decode()
-    return (folder / entry[key]).read_text() if key in entry else ""
+        path = kubeconfig.with_suffix(f".{key}")
+        path.write_bytes(base64.b64decode(entry[f"{key}-data"]))
+        return str(path)
+    return str(kubeconfig.parent / entry[key]) if key in entry else None

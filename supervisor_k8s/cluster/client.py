@@ -1,8 +1,7 @@
 """The one connection to the Kubernetes API server: JSON in, JSON out, by path.
 
-Objects stay the plain dicts that `model/` renders, and a dozen paths are all we ask for, so aiohttp is the whole
-client: the typed models of a Kubernetes library would be half of our memory and a third of our start. Every foreign
-exception ends here and becomes one of the ClusterError family.
+kubernetes_asyncio gives transport and credentials; its typed models are not used, because objects stay the plain dicts
+that `model/` renders. Every foreign exception ends here and becomes one of the ClusterError family.
 """
 
 import asyncio
@@ -14,6 +13,8 @@ from typing import Any
 
 import aiohttp
 import orjson
+from kubernetes_asyncio.client import ApiClient
+from kubernetes_asyncio.config import ConfigException
 
 from supervisor_k8s import metrics
 from supervisor_k8s.cluster.credentials import Credentials
@@ -55,13 +56,15 @@ class Client:
         """
         self._may_write = may_write
         self._credentials = credentials
-        # Log followers and watches each hold a connection, so the number of these is not limited.
-        connector = aiohttp.TCPConnector(limit=0, ssl=credentials.tls)
-        self._session = aiohttp.ClientSession(connector=connector, headers={"User-Agent": "supervisor-k8s"})
+        try:
+            self._api = ApiClient(credentials.configuration)
+        except OSError as error:  # an SSLError among them
+            raise ClusterError(f"The cluster's certificate authority cannot be used: {error}") from error
+        self._api.user_agent = "supervisor-k8s"
         self._turn = asyncio.Semaphore(PARALLEL)
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._api.close()
 
     async def request(
         self,
@@ -124,15 +127,15 @@ class Client:
         content_type: str = JSON,
     ) -> aiohttp.ClientResponse:
         """The open response."""
-        headers = {"Accept": JSON, "Content-Type": content_type, **self._credentials.headers()}
-        response = await self._session.request(
+        response: aiohttp.ClientResponse = await self._api.call_api(
+            path,
             method,
-            self._credentials.server + path,
-            params=query,
-            data=None if body is None else orjson.dumps(body),
-            headers=headers,
-            timeout=limit,
-            allow_redirects=False,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": JSON, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=limit,
         )
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._credentials.renew()
@@ -168,7 +171,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
 def _translated(verb: str) -> Iterator[None]:
     try:
         yield
-    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+    except (aiohttp.ClientError, OSError, ConfigException) as error:  # TimeoutError is an OSError
         metrics.CLUSTER_REQUESTS.labels(verb=verb, code="error").inc()
         said = str(error) or "no answer in time"
         raise ClusterUnavailableError(f"The Kubernetes API server cannot be reached: {said}") from error
