@@ -29,6 +29,9 @@ from supervisor_k8s.errors import (
 UNKNOWN = "Unknown error, see Supervisor logs"
 """Said when an error has no words of its own."""
 
+SECRETS = frozenset({"password", "refresh_token", "options", "config"})
+"""Keys of bodies whose values no answer repeats: they are secrets, or may have some in them."""
+
 STATUS: tuple[tuple[type[SupervisorError], int], ...] = (
     (UnauthorizedError, 401),
     (ForbiddenError, 403),
@@ -97,12 +100,29 @@ async def body(request: web.Request) -> Any:
 
 
 def validated(schema: vol.Schema, value: Any) -> dict[str, Any]:
-    """`value` as the schema makes it. RefusedError with one line for each fault, in voluptuous' own words."""
+    """`value` as the schema makes it. RefusedError with one line for each fault, in voluptuous' own words; they quote
+    the value that is wrong, unless it is a secret.
+    """
     try:
         result: dict[str, Any] = schema(value)
     except vol.Invalid as error:
-        raise RefusedError(humanize_error(value, error)) from None
+        faults = error.errors if isinstance(error, vol.MultipleInvalid) else [error]
+        raise RefusedError("\n".join(sorted(_explained(value, fault) for fault in faults))) from None
     return result
+
+
+def _explained(value: Any, fault: vol.Invalid) -> str:
+    found = value
+    for step in fault.path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    secret = not SECRETS.isdisjoint(fault.path) or _has_secret(found)
+    return str(fault) if secret else humanize_error(value, fault)
+
+
+def _has_secret(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return not SECRETS.isdisjoint(value) or any(_has_secret(item) for item in value.values())
+    return isinstance(value, list) and any(_has_secret(item) for item in value)
 
 
 def _json(value: Any, code: int) -> web.Response:

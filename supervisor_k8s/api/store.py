@@ -14,6 +14,7 @@ from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError, RefusedError
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.store.catalogue import StoreRepository
+from supervisor_k8s.store.git import redact
 
 INSTALL = {vol.Optional("background", default=False): bool}
 UPDATE = {vol.Optional("backup"): bool, vol.Optional("background", default=False): bool}
@@ -114,7 +115,8 @@ async def repository(call: Call) -> Any:
 
 async def add_repository(call: Call) -> None:
     store, url = call.services.repositories, call.body["repository"]
-    await call.services.jobs.do("store_manager_add_repository", url, "store_manager", lambda _: store.add(url))
+    # The job's reference is told to Core and to whoever asks for jobs.
+    await call.services.jobs.do("store_manager_add_repository", redact(url), "store_manager", lambda _: store.add(url))
 
 
 async def remove_repository(call: Call) -> None:

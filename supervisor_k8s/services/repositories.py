@@ -183,11 +183,11 @@ class Repositories:
         """
         slug = self._slug(url)
         if slug in self._sources():
-            raise RepositoryAlreadyAddedError(url=url)
+            raise RepositoryAlreadyAddedError(url=redact(url))
         path = self._clones / slug
         async with self._lock(slug):
             if slug in self._sources():
-                raise RepositoryAlreadyAddedError(url=url)
+                raise RepositoryAlreadyAddedError(url=redact(url))
             try:
                 await self._git.clone(path, parse_url(url))
                 await asyncio.to_thread(read_repository_file, path)
