@@ -1,0 +1,115 @@
+"""Granted rights against used ones: what the Role in `manifests/` allows, and what the audit log saw us do.
+
+A test of any tier asks `complaints(granted(), seen(log, user), but=allowed("integration"))`. By hand:
+`python -m tests.rights <audit log> [tier]` for the log of the local cluster, after whatever was done on it.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+RBAC = Path(__file__).parents[1] / "manifests" / "base" / "rbac.yaml"
+ALLOWED = Path(__file__).parent / "rights.yaml"
+ACCOUNT = "system:serviceaccount:{namespace}:supervisor"
+"""Our user name, as the audit log has it."""
+FORBIDDEN, CREATED = 403, 201
+
+type Right = tuple[str, str]
+"""Resource as kubectl names it (`deployments.apps`, `pods/log`) and verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an audit log tells of one user."""
+
+    used: frozenset[Right]
+    refused: frozenset[str]
+    """The API server's sentences."""
+
+
+def granted(manifest: Path = RBAC) -> frozenset[Right]:
+    """Every right of the Role."""
+    roles = (document for document in yaml.safe_load_all(manifest.read_text()) if document["kind"] == "Role")
+    return frozenset(
+        (_resource(resource, group), verb)
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    )
+
+
+def allowed(tier: str) -> Mapping[Right, str]:
+    """Rights that a run of this tier need not use, with the reason why they are granted all the same."""
+    entries = yaml.safe_load(ALLOWED.read_text())["unused"]
+    rights = ((entry["right"].split(), entry["why"]) for entry in entries if tier in entry["tiers"])
+    return {(resource, verb): why for (resource, verb), why in rights}
+
+
+def seen(log: Path, namespace: str) -> Seen:
+    """What the Supervisor of this namespace did and what it was refused. Other users of the log are left out."""
+    used, refused = set[Right](), set[str]()
+    for event in _events(log, ACCOUNT.format(namespace=namespace)):
+        about, status = event.get("objectRef"), event.get("responseStatus", {})
+        if status.get("code") == FORBIDDEN:
+            refused.add(status.get("message") or f"{event['verb']} {event['requestURI']}")
+        elif about is not None and about.get("namespace") == namespace:
+            used.update((_name(about), verb) for verb in _verbs(event["verb"], status))
+    return Seen(frozenset(used), frozenset(refused))
+
+
+def requests(log: Path, namespace: str) -> list[str]:
+    """Method and path of each request of the Supervisor, once, watches too, in the order in which they came."""
+    found: dict[str, str] = {}
+    for event in _events(log, ACCOUNT.format(namespace=namespace)):
+        found.setdefault(event["auditID"], f"{event['verb']} {event['requestURI']}")
+    return list(found.values())
+
+
+def complaints(rights: frozenset[Right], did: Seen, *, but: Mapping[Right, str]) -> list[str]:
+    """A line for each refusal, each right that nobody used and nobody explains, and each needless explanation."""
+    unused = rights - did.used
+    return [
+        *sorted(f"refused: {sentence}" for sentence in did.refused),
+        *sorted(f"granted and not used: {verb} {resource}" for resource, verb in unused - set(but)),
+        *sorted(
+            f"explained in {ALLOWED.name} but not granted: {verb} {resource}" for resource, verb in set(but) - rights
+        ),
+        *sorted(f"explained in {ALLOWED.name} but used: {verb} {resource}" for resource, verb in set(but) & did.used),
+    ]
+
+
+def _events(log: Path, user: str) -> Iterator[dict[str, Any]]:
+    with log.open() as lines:
+        # Most lines are the control plane's: the quick test first.
+        yield from (event for line in lines if user in line and (event := json.loads(line))["user"]["username"] == user)
+
+
+def _verbs(verb: str, status: Mapping[str, Any]) -> Iterable[str]:
+    """A server-side apply that makes an object needs the right to create, too."""
+    return (verb, "create") if verb == "patch" and status.get("code") == CREATED else (verb,)
+
+
+def _name(about: Mapping[str, str]) -> str:
+    part = f"/{about['subresource']}" if about.get("subresource") else ""
+    return _resource(about["resource"] + part, about.get("apiGroup", ""))
+
+
+def _resource(resource: str, group: str) -> str:
+    return f"{resource}.{group}" if group else resource
+
+
+def main(log: str, tier: str = "e2e", namespace: str = "home-assistant") -> int:
+    found = complaints(granted(), seen(Path(log), namespace), but=allowed(tier))
+    print("\n".join(found) or "Every right that is granted was used, and nothing was refused.")
+    return len(found)
+
+
+if __name__ == "__main__":
+    sys.exit(min(1, main(*sys.argv[1:])))
