@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kubernetes_asyncio.client import Configuration
 
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.credentials import Credentials
+from supervisor_k8s.cluster.library import Configuration
 
 
 def client_of(kubeconfig: Path) -> Client:

@@ -13,11 +13,10 @@ from typing import Any
 
 import aiohttp
 import orjson
-from kubernetes_asyncio.client import ApiClient
-from kubernetes_asyncio.config import ConfigException
 
 from supervisor_k8s import metrics
 from supervisor_k8s.cluster.credentials import Credentials
+from supervisor_k8s.cluster.library import ApiClient, ConfigException
 from supervisor_k8s.errors import (
     ClusterConflictError,
     ClusterError,

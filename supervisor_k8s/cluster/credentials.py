@@ -9,10 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from kubernetes_asyncio.client import Configuration
-from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
-
+from supervisor_k8s.cluster.library import ConfigException, Configuration, InClusterConfigLoader
 from supervisor_k8s.errors import ClusterError
 
 
