@@ -24,23 +24,24 @@ PAUSE = 0.2
 
 
 class Kubectl:
-    """The cluster as its administrator sees it."""
+    """The cluster as its administrator sees it, in the namespace of one house."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = NAMESPACE) -> None:
         where = paths.from_environment()
         external = os.environ.get("CLUSTER") == "external"
         self._command = ["kubectl"] if external else [str(binaries.program(where, "kubectl"))]
         if not external:
             self._command += [f"--kubeconfig={where.kubeconfig}"]
-        self._command += ["-n", NAMESPACE]
+        self._command += ["-n", namespace]
 
-    async def run(self, *arguments: str, check: bool = True) -> str:
+    async def run(self, *arguments: str, stdin: str | None = None, check: bool = True, within: float = 120) -> str:
         """Output of one command; with `check` an exit code other than 0 fails the test."""
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *self._command, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *self._command, *arguments, stdin=None if stdin is None else pipe, stdout=pipe, stderr=pipe
         )
-        async with asyncio.timeout(120):
-            out, err = await process.communicate()
+        async with asyncio.timeout(within):
+            out, err = await process.communicate(None if stdin is None else stdin.encode())
         if check and process.returncode:
             raise AssertionError(f"kubectl {' '.join(arguments)}: {err.decode()}")
         return out.decode()

@@ -1,0 +1,81 @@
+"""First light once more, with Core 2026.2.3 and its ways: a refresh token, TCP through the core-link, port 8123."""
+
+import contextlib
+import json
+from typing import Any
+
+import aiohttp
+
+from tests.e2e.house import USER, Core, Kubectl, Supervisor, becomes
+from tests.e2e.test_first_light import *  # noqa: F403 - its tests, with this house's fixtures
+
+from .second_house import CORE_VERSION
+
+POD = "homeassistant-0"
+
+
+async def let_in(supervisor: Supervisor) -> list[dict[str, Any]]:
+    """Core's users, of whom the Supervisor asks over its websocket, as soon as both are up and it is let in."""
+
+    async def users() -> Any:
+        with contextlib.suppress(aiohttp.ClientError):
+            answer = await supervisor.get("/auth/list")
+            return answer.data["users"] if answer.status == 200 else None
+        return None
+
+    return list(await becomes(users, what="the websocket to Core is up"))
+
+
+async def test_it_is_the_older_core_on_its_own_port(kubectl: Kubectl, core: Core, supervisor: Supervisor) -> None:
+    """Version and port are Core's own, no socket is offered to it, and the Service leads people to 8123."""
+    info = (await supervisor.get("/core/info")).data
+    assert (info["version"], info["port"], info["ssl"]) == (CORE_VERSION, 8123, False)
+    assert (await core.get("/api/config"))["version"] == CORE_VERSION
+    service = await kubectl.json("get", "service", "homeassistant")
+    assert {8123} == {port["targetPort"] for port in service["spec"]["ports"]}
+    pod = await kubectl.json("get", "pod", POD)
+    (container,) = pod["spec"]["containers"]
+    assert "SUPERVISOR_CORE_API_SOCKET" not in {item["name"] for item in container["env"]}
+
+
+async def test_the_websocket_is_up_by_the_refresh_token(core: Core, supervisor: Supervisor) -> None:
+    """Core tells it who its users are, which only administrators learn."""
+    assert ["owner"] == [user["username"] for user in await let_in(supervisor)]
+
+
+async def test_our_restart_keeps_the_refresh_token(core: Core, kubectl: Kubectl, supervisor: Supervisor) -> None:
+    """Core posts its token once per start of its own: ours is kept on our volume and Core is left alone."""
+    await let_in(supervisor)
+    before = (await kubectl.json("get", "pod", POD))["metadata"]["uid"]
+    await kubectl.run("rollout", "restart", "deployment/supervisor")
+    await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
+    await let_in(supervisor)
+    assert before == (await kubectl.json("get", "pod", POD))["metadata"]["uid"]
+
+
+async def test_a_restarted_core_lets_us_in_again(core: Core, supervisor: Supervisor) -> None:
+    """The access token of the Core before is worth nothing; a new one is fetched."""
+    assert (await supervisor.post("/core/restart")).status == 200
+    await let_in(supervisor)
+
+
+async def test_an_addon_logs_a_user_in(core: Core, kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
+    """This Core believes a password check only from the address in its `SUPERVISOR` variable, 127.0.0.2: the peer that
+    the core-link gives us.
+    """
+    await let_in(supervisor)
+    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
+    wrong = USER | {"password": "not this one"}
+    assert [200, 401] == [await _log_in(kubectl, user) for user in (USER, wrong)]
+
+
+async def _log_in(kubectl: Kubectl, user: dict[str, str]) -> int:
+    """Status of `/auth`, asked from the add-on's pod with its own token."""
+    script = (
+        "import os,sys,urllib.request as u,urllib.error as e\n"
+        "h={'X-Supervisor-Token':os.environ['SUPERVISOR_TOKEN'],'Content-Type':'application/json'}\n"
+        "try: print(u.urlopen(u.Request('http://supervisor/auth',sys.argv[1].encode(),h),timeout=30).status)\n"
+        "except e.HTTPError as error: print(error.code)\n"
+    )
+    command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "python3", "-c", script)
+    return int(await kubectl.run(*command, json.dumps(user)))
