@@ -15,8 +15,11 @@ import pytest
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.lease import Lease, Terms
 from supervisor_k8s.errors import NotInChargeError
+from tests import rights
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.conftest import Others, config_map
+from tests.integration.lives import Life, Pod, becomes, living, yes
+from tests.integration.program import Answer
 from tests.integration.wire import Wire
 from tests.kubeconfig import client_of
 
@@ -273,6 +276,59 @@ async def test_deleted_lease(contend: Connect, others: Others) -> None:
     assert one.lease.held
     assert not two.lease.held
     assert one.returned == []
+
+
+async def test_two_pods(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
+    """The whole program in two pods of one installation: the second one waits without touching anything, says so in its
+    log and to who asks, and goes on where the first one ended.
+    """
+    async with living(plane, admin, namespace, tmp_path, [{"slug": "a"}]) as life:
+        second, third = life.program.neighbour("supervisor-1"), life.program.neighbour("supervisor-2")
+        try:
+            await waits(second, life, behind="supervisor-0")
+            await life.do("/store/addons/local_a/install")
+            await life.program.end()
+            await second.up()
+            assert await second.states() == {"local_a": "stopped"}
+            await second.kill()
+            await waits(third, life, behind="supervisor-1")
+            await life.others.delete("Pod", "supervisor-1", gracePeriodSeconds=0)
+            await third.up()
+            await third.end()
+        finally:
+            await second.kill()
+            await third.kill()
+
+
+async def waits(program: Pod, life: Life, *, behind: str) -> None:
+    """Start it in its pod; it must wait for the pod `behind`, and say so once."""
+    before = len(life.program.said(10_000))
+    await life.others.create(a_pod(program.pod))
+    await program.start()
+    answer = await becomes(lambda: answers(program, "/supervisor/ping"))
+    assert (answer.status, answer.body["message"]) == (400, "System is not ready with state: setup")
+    line = f"Another Supervisor holds the Lease: pod {behind} "
+    await becomes(lambda: yes(line in life.program.said(10_000)[before:]))
+    await asyncio.sleep(1)
+    assert life.program.said(10_000)[before:].count("holds the Lease") == 1
+
+
+async def answers(program: Pod, path: str) -> Answer | None:
+    answer = await program.ask("GET", path)
+    return answer if answer.status else None
+
+
+async def test_idle(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
+    """With nothing to do, renewals are all that is asked once the watches stand."""
+    async with living(plane, admin, namespace, tmp_path, [{"slug": "a"}]) as life:
+        await life.do("/store/addons/local_a/install")
+        await life.do("/addons/local_a/start")
+        await asyncio.sleep(3)
+        before = len(rights.requests(plane.audit_log, namespace))
+        await asyncio.sleep(1.5 * Terms().renew_every)
+        asked = rights.requests(plane.audit_log, namespace)[before:]
+    lease = f"update /apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/supervisor"
+    assert asked in ([lease], [lease, lease])
 
 
 async def test_never_two(contend: Connect) -> None:
