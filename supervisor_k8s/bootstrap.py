@@ -27,16 +27,19 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
-from supervisor_k8s.services.addons import Addons, config_of
+from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
@@ -207,8 +210,23 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             core_version=lambda: records.core.version if records.core else None,
         ),
     )
+    recovery = AddonRecovery(
+        records=records,
+        jobs=jobs,
+        neighbours=addon_recovery.Neighbours(
+            status=addons.status,
+            pods=addons.pods,
+            intend=addons.intend,
+            pass_through=addons.pass_through,
+            remove=addons.remove,
+            unpublish=registry.remove_addon,
+        ),
+    )
     states = AddonStates(
-        records=records, status=addons.status, note_exit=addons.note_exit, sandbox_lost=addons.sandbox_lost
+        records=records,
+        status=addons.status,
+        pods=addons.pods,
+        converge=converge,
     )
     host = Host(share=Path(settings.share), own_pod=lambda: own_pod, kubernetes=lambda: kubernetes)
     resolution = Resolution(
@@ -248,6 +266,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         reconciler=reconciler,
         services=services,
         states=states,
+        recovery=recovery,
         images=images,
         link=link,
         home_assistant=home_assistant,
@@ -262,6 +281,7 @@ def connect(house: House) -> None:
     send = house.home_assistant.send_event
     house.cluster.on_connected(house.stage.again.set)
     house.cluster.subscribe(house.states.on_change)
+    house.states.looked.connect(house.recovery.attend)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
     house.services.jobs.event.connect(send)

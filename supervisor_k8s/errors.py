@@ -126,6 +126,16 @@ class ImagePullError(RefusedError):
     message = "Image {image} cannot be pulled: {reason}"
 
 
+class AddonRebuildImageError(RefusedError):
+    message = "Can't rebuild an image-based app"
+    error_key = "app_rebuild_image_based_error"
+
+
+class AddonNoUpdateError(RefusedError):
+    message = "No update available for app {app}"
+    error_key = "app_no_update_available_error"
+
+
 class AddonNotSupportedError(RefusedError):
     """The manifest asks for something this cluster does not allow; the text says what and how to allow it."""
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from supervisor_k8s.api.addons import group
 from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
 from supervisor_k8s.cluster.cluster import Cluster
-from supervisor_k8s.errors import BusyError, SupervisorError
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
@@ -46,6 +45,7 @@ class House:
     reconciler: Reconciler
     services: Services
     states: AddonStates
+    recovery: AddonRecovery
     images: Images
     link: Link
     home_assistant: HomeAssistant
@@ -65,17 +65,18 @@ class House:
     async def _life(self) -> None:
         """From nothing known to running, and on until cancelled. What fails for good ends the process."""
         async with asyncio.TaskGroup() as tasks:
-            for begin in (self.cluster.run, self.services.jobs.run, self.states.run, self.link.run):
+            for begin in (self.cluster.run, self.services.jobs.run, self.link.run):
                 tasks.create_task(begin())
             await self.cluster.listed(within=FIRST_LIST)
             await self._begin()
-            for begin in (self.reconciler.run, self.services.repositories.run, self.home_assistant.run):
+            looking = (self.reconciler.run, self.recovery.run, self.states.run)
+            for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
             await self._finish_what_was_left()
             while True:
                 await self.stage.again.wait()
                 self.stage.again.clear()
-                await self._look_at_everything()
+                self._look_at_everything()
 
     async def _begin(self) -> None:
         """Have ready what answers and converges need: tokens, the link's keys, Core's record, the store."""
@@ -89,29 +90,18 @@ class House:
         """What an earlier process of ours began is finished; every workload is looked at once."""
         self.stage.again.clear()
         await self.images.sweep()
-        await self._look_at_everything()
+        self._look_at_everything()
         await self.services.core.boot()
         self.stage.name = "running"
         _LOGGER.info("Supervisor %s is running; %d add-ons installed", VERSION, len(self.records.addons))
 
-    async def _look_at_everything(self) -> None:
+    def _look_at_everything(self) -> None:
         """At our start, and after a time without the API server or the Lease: nothing may have got stuck."""
         self.reconciler.poke(NAMES_KEY)
         self.reconciler.poke(CORE_KEY)
         for slug in self.records.addons:
             self.reconciler.poke(f"addon/{slug}")
             self.states.look(slug)
-        for slug in self.services.addons.unfinished():
-            await self._finish(slug)
-
-    async def _finish(self, slug: str) -> None:
-        """As a job, so that it never meets another operation on the same add-on."""
-        try:
-            await self.services.jobs.do("app_resume", slug, group(slug), lambda _: self.services.addons.finish(slug))
-        except BusyError:
-            return  # whoever works on it will finish it
-        except SupervisorError as error:
-            _LOGGER.warning("Add-on %s: what was begun is not finished yet: %s", slug, error)
 
 
 @dataclass(slots=True)

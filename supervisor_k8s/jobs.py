@@ -74,6 +74,7 @@ class Jobs:
         """Messages for Core's `supervisor/event`, one for every change."""
         self._entries: dict[str, _Entry] = {}
         self._busy: set[str] = set()
+        self._freed = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -117,6 +118,11 @@ class Jobs:
         if entry.failure is not None:
             raise entry.failure
         return Outcome(entry.job.uuid, running=False, result=task.result())
+
+    async def idle(self, group: str) -> None:
+        """Return when nobody works on the group; a `do` that follows without another await gets it."""
+        while group in self._busy:
+            await self._freed.wait()
 
     async def nested[T](
         self,
@@ -190,6 +196,8 @@ class Jobs:
         finally:
             if group:
                 self._busy.discard(group)
+                self._freed.set()
+                self._freed = asyncio.Event()
             self._close(entry, keep=keep)
 
     async def _tracked[T](self, entry: _Entry, work: Callable[[Progress], Awaitable[T]]) -> T:

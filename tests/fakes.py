@@ -42,6 +42,8 @@ class FakeCluster:
         self.connected = True
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[tuple[str, str, str]] = []
+        self.refused: dict[str, str] = {}
+        """Kinds that the API server does not accept, with its reason."""
         self.slow_stop = False
         """Deleted pods stay Terminating until `end` is called."""
         self._objects: dict[tuple[str, str], Object] = {}
@@ -82,6 +84,8 @@ class FakeCluster:
     async def apply(self, manifest: Manifest) -> Object:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         self._call("apply", kind, name)
+        if kind in self.refused:
+            raise ClusterRefusedError(f"{kind} {name} was refused: {self.refused[kind]}")
         old = self._objects.get((kind, name))
         if old is not None and not _is_ours(old):
             raise ClusterRefusedError(f"{kind} {name} exists and is not ours")
@@ -147,7 +151,8 @@ class FakeCluster:
     def remove(self, kind: str, name: str) -> None:
         """An object is deleted, by us or by somebody else; its pods go with it, its owner makes a new one."""
         live = self._objects[kind, name]
-        if kind == "Pod" and self.slow_stop and "containerStatuses" in live.get("status", {}):
+        slow = self.slow_stop and live["spec"].get("terminationGracePeriodSeconds") != 0 if kind == "Pod" else False
+        if slow and "containerStatuses" in live.get("status", {}):
             if "deletionTimestamp" not in live["metadata"]:
                 self._change(kind, name, metadata={**live["metadata"], "deletionTimestamp": self._time()})
                 self._play_owner(live)
@@ -178,6 +183,8 @@ class FakeCluster:
     def set_status(self, kind: str, name: str, **status: Any) -> None:
         """Change fields of the status."""
         self._change(kind, name, status={**self._objects[kind, name].get("status", {}), **status})
+        if status.get("phase") in {"Succeeded", "Failed"}:
+            self._play_owner(self._objects[kind, name])
 
     def say(self, pod: str, container: str, *lines: str) -> None:
         """Lines for the container's log."""
@@ -192,6 +199,7 @@ class FakeCluster:
         """What scheduler and kubelet do with a pod that has no gate."""
         pod = self._objects["Pod", name]
         behaviours = {c["name"]: self.behaviours.get(c["image"], Behaviour()) for c in pod["spec"]["containers"]}
+        since = self._time()
         statuses = [self._container(c, behaviours[c["name"]]) for c in pod["spec"]["containers"]]
         runs = all(b.pull_error is None for b in behaviours.values())
         ready = runs and all(b.ready for b in behaviours.values())
@@ -200,7 +208,7 @@ class FakeCluster:
         self.set_status(
             "Pod", name, phase="Running" if runs else "Pending", podIP=address, podIPs=[{"ip": address}],
             startTime=self._time(), containerStatuses=statuses,
-            conditions=[{"type": "PodScheduled", "status": "True"}, _ready(ready, self._time())],
+            conditions=[{"type": "PodScheduled", "status": "True"}, _ready(ready, self._time() if ready else since)],
         )  # fmt: skip
         for container, behaviour in behaviours.items():
             if runs and behaviour.exit_code is not None:
@@ -216,6 +224,8 @@ class FakeCluster:
             return
         wanted = maker["spec"].get("replicas", 1)
         pods = [pod for pod in self._pods_of(maker) if "deletionTimestamp" not in pod["metadata"]]
+        if maker["kind"] == "Deployment":  # whose ReplicaSet leaves a pod that is over where it is, and makes another
+            pods = [pod for pod in pods if pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}]
         template = maker["spec"]["template"]
         for pod in pods:
             if wanted == 0 or (
@@ -243,6 +253,8 @@ class FakeCluster:
             maker = self._objects.get((owner["kind"], owner["name"]))
             if maker is not None and maker["kind"] != "Job":
                 self._play(maker)
+            elif maker is not None and not maker.get("status"):  # a pod that is deleted counts as one that failed
+                self.set_status("Job", owner["name"], conditions=[{"type": "Failed", "status": "True"}])
 
     def _pods_of(self, maker: Object) -> list[Object]:
         uid = maker["metadata"]["uid"]

@@ -16,6 +16,7 @@ from supervisor_k8s.errors import (
     RefusedError,
 )
 from supervisor_k8s.model.access import CallerKind, Role
+from supervisor_k8s.model.intent import job_group
 from supervisor_k8s.model.status import AddonState
 
 _PORT = vol.Match(r"^\d+(/(tcp|udp))?$")
@@ -34,11 +35,6 @@ SYSTEM = {
     vol.Optional("system_managed"): vol.Boolean(),
     vol.Optional("system_managed_config_entry"): vol.Maybe(str),
 }
-
-
-def group(slug: str) -> str:
-    """What two operations on one add-on exclude each other by."""
-    return f"app_{slug}"
 
 
 async def installed(call: Call) -> Any:
@@ -114,7 +110,7 @@ async def stats(call: Call) -> Any:
 async def run(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:
     """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
     slug = call.services.addons.get(call.addon).slug
-    await call.services.jobs.do(f"app_{verb}", slug, group(slug), lambda _: work(slug))
+    await call.services.jobs.do(f"app_{verb}", slug, job_group(slug), lambda _: work(slug))
 
 
 async def start(call: Call) -> None:

@@ -9,10 +9,10 @@ import voluptuous as vol
 from aiohttp import web
 
 from supervisor_k8s.api import shown
-from supervisor_k8s.api.addons import group
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError, RefusedError
 from supervisor_k8s.model.availability import check_available
+from supervisor_k8s.model.intent import job_group
 from supervisor_k8s.store.catalogue import StoreRepository
 from supervisor_k8s.store.git import redact
 
@@ -44,7 +44,7 @@ async def install(call: Call) -> Any:
     outcome = await call.services.jobs.do(
         "app_manager_install",
         slug,
-        group(slug),
+        job_group(slug),
         lambda progress: addons.install(slug, progress.stage),
         background=call.body["background"],
     )
@@ -63,7 +63,7 @@ async def update(call: Call) -> Any:
     outcome = await call.services.jobs.do(
         "addon_manager_update",
         slug,
-        group(slug),
+        job_group(slug),
         lambda progress: addons.update(slug, progress.stage),
         background=call.body["background"],
     )

@@ -21,6 +21,11 @@ def addon_key(slug: str) -> str:
     return f"addon/{slug}"
 
 
+def job_group(slug: str) -> str:
+    """What two operations on one add-on exclude each other by; upstream's word in the error for the second."""
+    return f"app_{slug}"
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One start, frozen. `objects` holds the rendered manifests, the Secret with the token among them: the state volume

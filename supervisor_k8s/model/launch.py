@@ -11,9 +11,10 @@ from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import DYNAMIC_PORTS
-from supervisor_k8s.model.desired.compose import desired_addon
+from supervisor_k8s.model.desired.compose import desired_addon, stopped
 from supervisor_k8s.model.desired.secrets import token_secret
-from supervisor_k8s.model.intent import InstalledAddon, Launch
+from supervisor_k8s.model.intent import InstalledAddon, Launch, Wanted, addon_key
+from supervisor_k8s.model.plan import Workload
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.token import digest
 
@@ -65,6 +66,32 @@ def with_ingress_port(record: InstalledAddon, others: Collection[int]) -> Instal
     first = int(hashlib.sha256(record.slug.encode()).hexdigest()[:8], 16) % len(DYNAMIC_PORTS)
     candidates = (*DYNAMIC_PORTS[first:], *DYNAMIC_PORTS[:first])
     return replace(record, ingress_port=next(port for port in candidates if port not in mapped and port not in others))
+
+
+def switched(record: InstalledAddon, others: Collection[int]) -> InstalledAddon:
+    """The record after the update that its intent carries, if any. `others` as in `with_ingress_port`."""
+    update = record.intent.update
+    if update is None:
+        return record
+    user, intent = {**record.user, **update["user"]}, replace(record.intent, update=None)
+    return with_ingress_port(replace(record, user=user, system=update["system"], intent=intent), others)
+
+
+def addon_workload(slug: str, record: InstalledAddon | None, *, lost: bool) -> Workload:
+    """What the cluster is to hold of an add-on by its stored intent; nothing without a record or a launch.
+
+    A launch that is over keeps its Secret for as long as its pod is there: `plan` sees to that. `lost`: the pod's
+    sandbox is; what is made in its place is not let in, for the boot rule decides whether the add-on comes up again.
+    """
+    key, labels = addon_key(slug), {naming.LABEL_ADDON: naming.label_value(slug)}
+    launch = record.intent.launch if record else None
+    if record is None or launch is None or record.intent.wanted is Wanted.REMOVED:
+        return Workload(key=key, labels=labels, objects=(), running=False)
+    if record.intent.wanted in (Wanted.STOPPED, Wanted.RELAUNCH):
+        objects = tuple(item for item in stopped(launch.objects) if item["kind"] != "Secret")
+        return Workload(key=key, labels=labels, objects=objects, running=False)
+    running = record.intent.wanted is Wanted.RUNNING and not lost
+    return Workload(key=key, labels=labels, objects=launch.objects, running=running)
 
 
 def new_launch(  # noqa: PLR0913 - the parts of a start, by name

@@ -90,8 +90,11 @@ def next_pod(pods: Sequence[Live], workload: Workload) -> Live | None:
 
 
 def leftovers(pods: Sequence[Live], workload: Workload) -> Sequence[Live]:
-    """Pods that are over (evicted, say) and in the way of one that waits at its gate: nobody else removes them."""
-    if not workload.running or not any(_may_run(pod, workload) for pod in pods):
+    """Pods that are over (evicted, say) and that nobody else removes: in the way of one that waits at its gate, or of a
+    workload that is to have no pod at all.
+    """
+    awaited = any(_may_run(pod, workload) for pod in pods) if workload.running else not _makes_pods(workload)
+    if not awaited:
         return ()
     return [pod for pod in pods if pod.get("status", {}).get("phase") in OVER and not is_terminating(pod)]
 
@@ -124,6 +127,11 @@ def _may_run(pod: Live, workload: Workload) -> bool:
     templates = (manifest.get("spec", {}).get("template") for manifest in workload.objects)
     wanted = (template["metadata"]["labels"].items() for template in templates if template)
     return any(own <= labels(pod).items() for own in wanted)
+
+
+def _makes_pods(workload: Workload) -> bool:
+    specs = (manifest["spec"] for manifest in workload.objects if "template" in manifest.get("spec", {}))
+    return any(spec.get("replicas", 1) > 0 for spec in specs)
 
 
 def _to_apply(live: Live | None, manifest: Manifest) -> bool:

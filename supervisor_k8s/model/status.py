@@ -33,6 +33,8 @@ failure, and `ImagePullBackOff` with the same message follows if it stays."""
 FAILED_STARTS = frozenset({"StartError", "ContainerCannotRun"})
 """Reasons of a terminated container whose program was never executed."""
 PROVES_PULLED = frozenset({"CreateContainerError", "RunContainerError", "CreateContainerConfigError"})
+SIGKILLED = 137
+"""Exit code of a program that was killed with its container."""
 NOT_YET = "failed to sync"
 """In a CreateContainerConfigError: the kubelet had not seen the Secret yet; it tries again within a second."""
 
@@ -71,22 +73,39 @@ class PullState:
     failure: str | None = None
 
 
-def observe_addon(pods: Sequence[Live], intent: Intent) -> Status:
-    """State of an add-on from its pods (all of them; those of other launches are left aside) and its intent."""
+def observe_addon(pods: Sequence[Live], intent: Intent, job: Live | None = None) -> Status:
+    """State of an add-on from its pods (all of them; those of other launches are left aside) and its intent; `job` is
+    what runs it when it is a `once` add-on: a Job makes no second pod.
+    """
     launch = intent.launch.id if intent.launch else None
     own = [pod for pod in pods if labels(pod).get(LABEL_LAUNCH) == launch and launch is not None]
     pod = current_pod(own)
     if intent.wanted is Wanted.RUNNING:
+        if lost := next((why for one in own if (why := _lost_alone(one, own))), None):
+            return Status(state=AddonState.ERROR, reason=lost, sandbox_lost=True)
         if pod is not None:
             return _observe_pod(pod)
+        if job is not None and any(_condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed")):
+            return Status(state=AddonState.ERROR, reason="its pod was deleted", exit_code=SIGKILLED, fatal=True)
         return Status(state=AddonState.STARTUP, reason="the former pod has not ended yet" if pods else None)
-    if intent.wanted is Wanted.EXITED and pod is not None:
-        return _observe_pod(pod)
+    if intent.wanted is Wanted.EXITED and (ended := exited_pod(own, intent)) and not _sandbox_lost(ended):
+        return _observe_pod(ended)
     if intent.failure is not None:
         return Status(state=AddonState.ERROR, reason=intent.failure)
     if any(_runs(pod, ADDON_CONTAINER) for pod in own):
         return Status(state=AddonState.STARTED, reason="is being stopped")
     return Status(state=AddonState.STOPPED)
+
+
+def exited_pod(pods: Sequence[Live], intent: Intent) -> Live | None:
+    """The pod that keeps the exit code and the log of a program that ended; None once it is deleted, or when what
+    made it already made another one in its place.
+    """
+    launch = intent.launch.id if intent.launch else None
+    own = [pod for pod in pods if labels(pod).get(LABEL_LAUNCH) == launch and not is_terminating(pod)]
+    if any(is_gated(pod) for pod in own):
+        return None
+    return next((pod for pod in own if "terminated" in _container(pod, ADDON_CONTAINER).get("state", {})), None)
 
 
 def observe_core(pod: Live | None) -> Status:
@@ -214,6 +233,16 @@ def _sandbox_lost(pod: Live) -> str | None:
     return None
 
 
+def _lost_alone(pod: Live, own: Sequence[Live]) -> str | None:
+    """Why the pod is lost, if it is and no other one of its launch runs. A replacement that waits at its gate does not
+    count: whether the add-on comes up again is a question of its boot rule.
+    """
+    if is_terminating(pod) or not (lost := _sandbox_lost(pod)):
+        return None
+    others = (other for other in own if other is not pod and not is_terminating(other) and not is_gated(other))
+    return None if any(not _sandbox_lost(other) for other in others) else lost
+
+
 def _evicted(pod: Live) -> str | None:
     """The kubelet or a controller ended the pod as a whole (eviction, admission, node shutdown): its own words."""
     status: Live = pod.get("status", {})
@@ -229,8 +258,11 @@ def _cannot_run(pod: Live) -> Status | None:
         reason, message = waiting.get("reason"), waiting.get("message") or ""
         if reason in FATAL_WAITS and NOT_YET not in message:
             text = f"{reason}: {message}" if message else str(reason)
+            image = f" from image {named}" if (named := status.get("image")) else ""
             return Status(
-                state=AddonState.ERROR, reason=f"container {status['name']} cannot be started: {text}", fatal=True
+                state=AddonState.ERROR,
+                reason=f"container {status['name']} cannot be started{image}: {text}",
+                fatal=True,
             )
     return None
 

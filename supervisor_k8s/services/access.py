@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.access import CLI, CORE, Caller
-from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Launch, Manifest
+from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Launch, Manifest, Wanted
 from supervisor_k8s.model.token import digest
 from supervisor_k8s.reconcile import Cluster
 
@@ -23,7 +23,11 @@ _TOKEN_BYTES = 56
 
 
 class Access:
-    """The tokens that are valid now: Core's and each add-on's present launch, and the command line's."""
+    """The tokens that are valid now: Core's and each add-on's present launch, and the command line's.
+
+    An add-on's token is good while its launch is meant to run, and after that as long as its pod is there: what an
+    add-on does at its end still calls us.
+    """
 
     def __init__(
         self,
@@ -54,9 +58,16 @@ class Access:
             return CLI
         for slug, record in self._addons().items():
             launch = record.intent.launch
-            if launch is not None and _same(_launch_digest(launch), given):
+            if (
+                launch is not None
+                and _same(_launch_digest(launch), given)
+                and self._is_alive(record.intent.wanted, launch)
+            ):
                 return Caller.addon(slug, launch.config or record.system)
         return None
+
+    def _is_alive(self, wanted: Wanted, launch: Launch) -> bool:
+        return wanted is Wanted.RUNNING or bool(self._cluster.select("Pod", {naming.LABEL_LAUNCH: launch.id}))
 
     def _cli_digest(self) -> str | None:
         secret = self._cluster.get("Secret", CLI_SECRET)

@@ -1,10 +1,12 @@
 """The verbs of an add-on's life: install, start, stop, restart, update, uninstall.
 
-Every verb checks, records, converges, waits, answers. Ok means the intent stands; an error means it was withdrawn. What
-an earlier process left unfinished, `resume` finishes: a removal is recorded before anything is removed, and a recorded
-launch carries all that its start needs.
+Every verb checks, records, converges, waits, answers. Ok means the intent stands; an error means it was withdrawn, but
+for one case: what the API server cannot do *now* stands, and the error says so. What was begun and not ended is read
+off the record, and `addon_recovery.py` ends it by the same steps.
 """
 
+import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,29 +20,46 @@ from supervisor_k8s.errors import (
     AddonAlreadyInstalledError,
     AddonNotFoundError,
     AddonNotInstalledError,
+    AddonNoUpdateError,
+    AddonRebuildImageError,
     AddonStartError,
     ClusterError,
-    ClusterUnavailableError,
-    RefusedError,
+    ClusterRefusedError,
+    SupervisorError,
     TookTooLongError,
 )
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
-from supervisor_k8s.model.desired.compose import desired_addon, directories, stopped
-from supervisor_k8s.model.desired.secrets import token_secret
+from supervisor_k8s.model.desired.compose import directories
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Launch, Wanted, addon_key
+from supervisor_k8s.model.launch import (
+    addon_workload,
+    config_of,
+    image_name,
+    new_launch,
+    switched,
+    with_ingress_port,
+)
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.model.status import AddonState, Status, observe_addon, pod_address
-from supervisor_k8s.model.token import digest
-from supervisor_k8s.reconcile import Cluster, Live, Workload
+from supervisor_k8s.model.status import AddonState, Status, labels, observe_addon, pod_address
+from supervisor_k8s.reconcile import PASSING, Cluster, Live, Workload
 from supervisor_k8s.state.records import Records
 
 _LOGGER = logging.getLogger(__name__)
-START_WAIT = 50.0
-"""Seconds a start may take before we answer with what we see; aiohasupervisor hangs up after 60."""
-STOP_MARGIN = 30.0
-"""Seconds that a pod may need beyond its container's grace before a stop counts as failed."""
+UP = (AddonState.STARTED, AddonState.STARTUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long verbs wait, in seconds."""
+
+    start: float = 50.0
+    """From the call of a start or restart to its answer, whatever we see then; aiohasupervisor hangs up after 60."""
+    launch: float = 5.0
+    """What a new pod gets at least, when ending the former one took nearly all of `start`."""
+    stop: float = 30.0
+    """What a pod may need beyond its own grace before a stop counts as failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +87,7 @@ class Neighbours:
 class Addons:
     """Installed add-ons: what they are, how they are, and the verbs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its place in the house, keyword-only
         self,
         *,
         cluster: Cluster,
@@ -76,25 +95,26 @@ class Addons:
         records: Records,
         site: Site,
         neighbours: Neighbours,
+        patience: Patience | None = None,
     ) -> None:
         self._cluster = cluster
         self._converge = converge
         self._records = records
         self._site = site
         self._to = neighbours
+        self._patience = patience or Patience()
+        self._by_label: dict[str, str] = {}
 
     # --- reading ---------------------------------------------------------------------------------------------
 
     def installed(self) -> Mapping[str, InstalledAddon]:
         """Records by slug, without those that are being removed."""
-        return {
-            slug: record for slug, record in self._records.addons.items() if record.intent.wanted is not Wanted.REMOVED
-        }
+        return {slug: record for slug, record in self._records.addons.items() if not _is_going(record)}
 
     def get(self, slug: str) -> InstalledAddon:
         """The record of an installed add-on, else AddonNotInstalledError (in the store) or AddonNotFoundError."""
         record = self._records.addons.get(slug)
-        if record is not None and record.intent.wanted is not Wanted.REMOVED:
+        if record is not None and not _is_going(record):
             return record
         if self._to.in_store(slug):
             raise AddonNotInstalledError
@@ -109,35 +129,36 @@ class Addons:
         return AddonState.UNKNOWN if record is None else self.status(record).state
 
     def status(self, record: InstalledAddon) -> Status:
-        return observe_addon(self._pods(record.slug), record.intent)
+        objects = record.intent.launch.objects if record.intent.launch else ()
+        job = next((item["metadata"]["name"] for item in objects if item["kind"] == "Job"), None)
+        return observe_addon(self.pods(record.slug), record.intent, job and self._cluster.get("Job", job))
+
+    def pods(self, slug: str) -> Sequence[Live]:
+        """All pods of the add-on, those that are ending or over included."""
+        return self._cluster.select("Pod", {naming.LABEL_ADDON: naming.label_value(slug)})
 
     def address(self, slug: str) -> str:
         """IPv4 address of the add-on's pod, `0.0.0.0` when there is none."""
-        return pod_address(self._pods(slug))
+        return pod_address(self.pods(slug))
 
     def slug_of(self, live: Live) -> str | None:
-        """Slug of the add-on that an object belongs to, None when it belongs to none. Labels cannot hold every slug, so
-        a label is read back through the records; an orphan's label stands for itself.
+        """Slug of the add-on that an object belongs to, None when it belongs to none. Labels cannot hold every slug:
+        where they do not, the annotation or the records tell; an orphan's label stands for itself.
         """
-        metadata = live["metadata"]
-        label: str | None = metadata.get("labels", {}).get(naming.LABEL_ADDON)
+        label = labels(live).get(naming.LABEL_ADDON)
         if label is None or label in self._records.addons:
             return label
-        known = (slug for slug in self._records.addons if naming.label_value(slug) == label)
-        written: str = metadata.get("annotations", {}).get(naming.ANNOTATION_SLUG, label)
-        return next(known, written)
+        written: str = live["metadata"].get("annotations", {}).get(naming.ANNOTATION_SLUG, "")
+        if naming.label_value(written) == label:
+            return written
+        if label not in self._by_label:
+            self._by_label |= {naming.label_value(slug): slug for slug in self._records.addons}
+        return self._by_label.get(label, label)
 
     def workload(self, slug: str) -> Workload:
         """What the cluster is to hold for this add-on by its stored intent; nothing for one that is not installed."""
-        key, labels = addon_key(slug), {naming.LABEL_ADDON: naming.label_value(slug)}
         record = self._records.addons.get(slug)
-        launch = record.intent.launch if record else None
-        if record is None or launch is None or record.intent.wanted is Wanted.REMOVED:
-            return Workload(key=key, labels=labels, objects=(), running=False)
-        if record.intent.wanted is Wanted.STOPPED:
-            return Workload(key=key, labels=labels, objects=stopped(launch.objects), running=False)
-        running = record.intent.wanted is Wanted.RUNNING
-        return Workload(key=key, labels=labels, objects=launch.objects, running=running)
+        return addon_workload(slug, record, lost=record is not None and self.status(record).sandbox_lost)
 
     # --- verbs -----------------------------------------------------------------------------------------------
 
@@ -148,75 +169,61 @@ class Addons:
             raise AddonAlreadyInstalledError(app=slug, slug=slug)
         check_available(config, self._site, core_version=self._to.core_version())
         if slug in self._records.addons:
-            await self._remove(slug)
-        await self._to.pull(self._image(config), on_stage)
-        user = {
-            "version": config.version,
-            "image": image_name(config, self._site),
-            "options": {},
-            "uuid": uuid4().hex,
-            "ingress_token": secrets.token_urlsafe(),
-            "protected": True,
-        }
-        system = {**config.raw, "repository": config.repository}
-        await self._records.save_addon(InstalledAddon(slug=slug, user=user, system=system))
+            await self.remove(slug)
+        changes = await self._bring(config, on_stage)
+        own = {"options": {}, "uuid": uuid4().hex, "ingress_token": secrets.token_urlsafe(), "protected": True}
+        record = InstalledAddon(slug=slug, user={**changes["user"], **own}, system=changes["system"])
+        await self._records.save_addon(with_ingress_port(record, self._ingress_ports(slug)))
 
     async def start(self, slug: str) -> None:
         """Bring the add-on up with a new launch. AddonStartError when it fails for good; the intent is then withdrawn.
 
-        An add-on that is slow but healthy is answered with ok after START_WAIT, in state `startup`.
+        One that is coming up already is waited for. One that is slow but healthy is answered with ok, in state
+        `startup`.
         """
-        record = self.get(slug)
-        if self.status(record).state in (AddonState.STARTED, AddonState.STARTUP):
-            return
-        if record.intent.wanted is Wanted.EXITED:
-            await self.stop(slug)
-            record = self.get(slug)
-        await self._launch(record)
+        intent, until = self.get(slug).intent, self._deadline()
+        if intent.wanted is Wanted.RUNNING and intent.launch and self.status(self.get(slug)).state in UP:
+            await self._see_through(slug, intent.launch, until)
+        else:
+            await self._renew(slug, until)
 
     async def stop(self, slug: str) -> None:
         """Take the add-on down and wait until its pod is gone; its token is worthless from then on."""
-        record = self.get(slug)
-        launch = record.intent.launch
-        if launch is None:
+        intent = self.get(slug).intent
+        if intent.wanted is Wanted.STOPPED and intent.failure is None and not self.pods(slug):
             return
-        await self._intend(slug, Intent(Wanted.STOPPED, launch))
-        await self._converge(addon_key(slug))
-        await self._pods_gone(record)
-        await self._retire_token(slug)
+        await self.pass_through(slug, replace(intent, wanted=Wanted.STOPPED, failure=None))
 
     async def restart(self, slug: str) -> None:
         """Stop, wait for the pod to be gone, start with a new launch."""
-        await self._to.options(self.get(slug))
-        await self.stop(slug)
-        await self.start(slug)
+        await self._renew(slug, self._deadline())
 
     async def rebuild(self, slug: str, *, force: bool = False) -> None:
         """Make the container anew from its image. Refused without `force`, as upstream does for image-based add-ons."""
         if not force:
             raise AddonRebuildImageError(app=slug, slug=slug)
-        if self.state(slug) in (AddonState.STARTED, AddonState.STARTUP):
+        if self.state(slug) in UP:
             await self.restart(slug)
 
     async def update(self, slug: str, on_stage: Callable[[str], None] = lambda _: None) -> None:
-        """Go to the store's version: pull first, then stop, switch the record, start again if it ran."""
-        record, config = self.get(slug), self._to.store_addon(slug)
-        if config.version == record.user["version"]:
+        """Go to the store's version: pull first, then stop, switch the record, start again if it ran.
+
+        New options that the new version wants do not hinder the update: they cannot be given before it. The start after
+        it is then refused, and the add-on stays stopped.
+        """
+        config = self._to.store_addon(slug)
+        if config.version == self.get(slug).user["version"]:
             raise AddonNoUpdateError(app=slug, slug=slug)
         check_available(config, self._site, core_version=self._to.core_version())
-        await self._to.pull(self._image(config), on_stage)
-        ran = self.status(record).state in (AddonState.STARTED, AddonState.STARTUP)
-        await self.stop(slug)
-        version = {"version": config.version, "image": image_name(config, self._site)}
-        system = {**config.raw, "repository": config.repository}
-        await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **version}, system=system))
-        if ran:
-            await self.start(slug)
+        changes = await self._bring(config, on_stage)
+        before = self.get(slug).intent
+        wanted = Wanted.RELAUNCH if before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH) else Wanted.STOPPED
+        await self.pass_through(slug, Intent(wanted, before.launch, update=changes), self._deadline())
 
     async def uninstall(self, slug: str, *, remove_config: bool = False) -> None:
         """Remove the add-on with its data; its own configuration folder only with `remove_config`."""
         self.get(slug)
-        await self._records.update_addon(
+        await self._change(
             slug,
             lambda now: replace(
                 now,
@@ -224,164 +231,159 @@ class Addons:
                 intent=Intent(Wanted.REMOVED, now.intent.launch),
             ),
         )
-        await self._remove(slug)
-
-    def unfinished(self) -> Sequence[str]:
-        """Slugs of which a removal or a stop was begun and not ended: we ended ourselves, or the API server did."""
-        return [slug for slug, record in self._records.addons.items() if _is_unfinished(record.intent)]
-
-    async def finish(self, slug: str) -> None:
-        """End what `unfinished` named."""
-        record = self._records.addons.get(slug)
-        if record is None or not _is_unfinished(record.intent):
-            return
-        if record.intent.wanted is Wanted.REMOVED:
-            await self._remove(slug)
-        else:
-            await self._converge(addon_key(slug))
-            await self._pods_gone(record)
-            await self._retire_token(slug)
-
-    async def note_exit(self, slug: str) -> None:
-        """The program of the current launch ended by itself: Docker would call the container exited."""
-        record = self._records.addons.get(slug)
-        if record is not None and record.intent.wanted is Wanted.RUNNING:
-            await self._intend(slug, replace(record.intent, wanted=Wanted.EXITED))
-
-    async def sandbox_lost(self, slug: str) -> None:
-        """The node or the runtime restarted under the pod: by the boot rule it is launched anew or stays stopped."""
-        record = self._records.addons.get(slug)
-        if record is None or record.intent.wanted is not Wanted.RUNNING:
-            return
-        boot = record.user.get("boot") or config_of(record).boot
-        await self.stop(slug)
-        if boot == "auto":
-            await self.start(slug)
+        await self.remove(slug)
 
     # --- steps -----------------------------------------------------------------------------------------------
 
-    async def _launch(self, record: InstalledAddon) -> None:
-        options = await self._to.options(record)
-        config = config_of(record)
-        launch = self._freeze(record, config, options)
-        await self._to.make_directories(directories(config))
-        await self._to.write_private(f"addons/data/{record.slug}/options.json", orjson.dumps(options))
-        record = await self._intend(record.slug, Intent(Wanted.RUNNING, launch))
+    async def _bring(self, config: AddonConfig, on_stage: Callable[[str], None]) -> Mapping[str, Any]:
+        """Have the image on a node; what a record says of an add-on of this version."""
+        image = image_name(config, self._site)
+        await self._to.pull(f"{image}:{config.version}", on_stage)
+        system = {**config.raw, "repository": config.repository}
+        return {"user": {"version": config.version, "image": image}, "system": system}
+
+    async def _renew(self, slug: str, until: float) -> None:
+        """A new launch in place of the present one. What would refuse it is asked before anything is touched."""
+        record = self.get(slug)
+        await self._to.options(record)
+        await self._to.make_directories(directories(config_of(record)))
+        if record.intent.wanted is Wanted.STOPPED and record.intent.update is None and not self.pods(slug):
+            await self._launch(slug, until)
+        else:
+            await self.pass_through(slug, replace(record.intent, wanted=Wanted.RELAUNCH, failure=None), until)
+
+    async def intend(self, slug: str, intent: Intent) -> None:
+        """Record an intent and have the cluster follow it. When that is refused, the former intent stands again."""
+        before = self._records.addons[slug].intent
+        await self._record(slug, intent)
         try:
-            await self._converge(addon_key(record.slug))
-            status = await self._started(record.slug, launch)
-        except ClusterUnavailableError:
+            await self._converge(addon_key(slug))
+        except ClusterRefusedError:
+            await self._record(slug, before)
+            raise
+
+    async def pass_through(self, slug: str, intent: Intent, until: float | None = None) -> None:
+        """To where nothing runs, by `intent`, which is recorded; apply there what waits for that; and on to a new
+        launch when the intent says so. `until`: when somebody wants an answer, by the event loop's clock.
+        """
+        await self.intend(slug, intent)
+        await self._emptied(slug)
+        if intent.update is not None:
+            await self._change(slug, lambda now: switched(now, self._ingress_ports(slug)))
+        if intent.wanted is Wanted.RELAUNCH:
+            await self._launch(slug, until or self._deadline())
+
+    async def _emptied(self, slug: str) -> None:
+        """Wait until nothing runs; the token's Secret goes with the last pod."""
+        await self._pods_gone(slug)
+        with contextlib.suppress(*PASSING):  # the loop tries again
+            await self._converge(addon_key(slug))
+
+    async def _launch(self, slug: str, until: float) -> None:
+        """Freeze and record a new launch, and see it come up. Nothing of the add-on runs now."""
+        try:
+            launch = await self._freeze(slug)
+            await self._converge(addon_key(slug))
+        except PASSING:
             raise  # the intent stands: the loop goes on as soon as the API server answers
-        except ClusterError as error:
-            await self._withdraw(record, str(error))
-            raise AddonStartError(str(error)) from error
-        if status is not None and status.exit_code is not None:
-            await self.note_exit(record.slug)
-            if status.exit_code:
-                raise AddonStartError(f"App {record.slug}: {status.reason}; its log tells more")
-        elif status is not None and status.fatal:
-            await self._withdraw(record, status.reason or "failed")
-            raise AddonStartError(f"App {record.slug} cannot start: {status.reason}")
+        except SupervisorError as error:
+            await self._withdraw(slug, str(error), launch=None)
+            if isinstance(error, ClusterError):
+                raise AddonStartError(f"App {slug} cannot start: {error}") from error
+            raise
+        await self._see_through(slug, launch, until)
 
-    def _freeze(self, record: InstalledAddon, config: AddonConfig, options: Mapping[str, Any]) -> Launch:
-        launch_id, token, timezone = secrets.token_hex(4), secrets.token_hex(56), self._to.timezone()
-        version = str(record.user["version"])
-        image = f"{record.user['image']}:{version}"
-        ports = {**config.ports, **(record.user.get("network") or {})}
-        name = naming.addon_name(config.slug)
-        objects = desired_addon(
-            config, launch_id=launch_id, version=version, image=image, options=options, ports=ports,
-            timezone=timezone, site=self._site,
-        )  # fmt: skip
-        secret = token_secret(name, naming.addon_labels(config.slug), launch_id, token)
-        return Launch(
-            id=launch_id, version=version, image=image, token_digest=digest(token), objects=(secret, *objects),
-            options=options, ports=ports, timezone=timezone, config=config.raw,
-        )  # fmt: skip
-
-    async def _started(self, slug: str, launch: Launch) -> Status | None:
-        """How this launch settled within START_WAIT; None when it has not yet, or was overtaken by another verb."""
-
-        def settled() -> Status | None:
-            record = self._records.addons.get(slug)
-            if record is None or record.intent.launch is None or record.intent.launch.id != launch.id:
-                return Status(state=AddonState.UNKNOWN)
-            status = self.status(record)
-            over = status.fatal or status.exit_code is not None or status.state is AddonState.STARTED
-            return status if over else None
-
-        try:
-            return await self._cluster.until(settled, within=START_WAIT)
-        except TookTooLongError:
-            return None
-
-    async def _withdraw(self, record: InstalledAddon, failure: str) -> None:
-        await self._intend(record.slug, Intent(Wanted.STOPPED, record.intent.launch, failure))
-        await self._converge(addon_key(record.slug))
-        await self._pods_gone(record)
-        await self._retire_token(record.slug)
-
-    async def _retire_token(self, slug: str) -> None:
-        record = self._records.addons.get(slug)
-        if record is None or record.intent.launch is None or record.intent.wanted is not Wanted.STOPPED:
-            return
-        launch = record.intent.launch
-        objects = tuple(item for item in launch.objects if item["kind"] != "Secret")
-        launch = replace(launch, token_digest="", objects=objects)
-        await self._intend(slug, replace(record.intent, launch=launch))
-        await self._converge(addon_key(slug))
-
-    async def _intend(self, slug: str, intent: Intent) -> InstalledAddon:
-        record = await self._records.update_addon(slug, lambda now: replace(now, intent=intent))
-        self._to.intent_changed(slug)
-        return record
-
-    async def _remove(self, slug: str) -> None:
+    async def _freeze(self, slug: str) -> Launch:
         record = self._records.addons[slug]
+        options = await self._to.options(record)
+        launch = new_launch(
+            record,
+            options=options,
+            launch_id=secrets.token_hex(4),
+            token=secrets.token_hex(56),
+            timezone=self._to.timezone(),
+            site=self._site,
+        )
+        await self._to.make_directories(directories(config_of(record)))
+        await self._to.write_private(f"addons/data/{slug}/options.json", orjson.dumps(options))
+        await self._record(slug, Intent(Wanted.RUNNING, launch))
+        return launch
+
+    async def _see_through(self, slug: str, launch: Launch, until: float) -> None:
+        """Wait for how this launch turns out, but not longer than a caller does."""
+        status = await self._turns_out(slug, until)
+        if status.exit_code:
+            raise AddonStartError(f"App {slug}: {status.reason}; its log tells more")
+        if status.exit_code is None and status.fatal:
+            await self._withdraw(slug, status.reason or "failed", launch=launch)
+            raise AddonStartError(f"App {slug} cannot start: {status.reason}")
+
+    async def _turns_out(self, slug: str, until: float) -> Status:
+        """The status once it is final: started, ended, cannot start; `startup` when it is not within the time."""
+
+        def final() -> Status | None:
+            record = self._records.addons[slug]
+            status = self.status(record)
+            overtaken = record.intent.wanted is not Wanted.RUNNING
+            return status if overtaken or status.fatal or status.state is AddonState.STARTED else None
+
+        within = max(until - asyncio.get_running_loop().time(), self._patience.launch)
+        try:
+            return await self._cluster.until(final, within=within)
+        except TookTooLongError:
+            return Status(state=AddonState.STARTUP)
+
+    async def _withdraw(self, slug: str, failure: str, launch: Launch | None) -> None:
+        """The start failed for good: nothing of it stays. Without a launch the add-on's objects go, too: they are what
+        the cluster refused.
+        """
+        await self._record(slug, Intent(Wanted.STOPPED, launch, failure))
+        try:
+            await self._converge(addon_key(slug))
+            await self._emptied(slug)
+        except (ClusterError, TookTooLongError) as error:
+            _LOGGER.warning("What is left of add-on %s after its failed start goes later: %s", slug, error)
+
+    async def remove(self, slug: str) -> None:
+        """Take away all there is of an add-on whose removal is recorded, its record last."""
         await self._converge(addon_key(slug))
-        await self._pods_gone(record)
+        await self._emptied(slug)
         for forget in self._to.forget:
             await forget(slug)
         await self._to.remove_tree(f"addons/data/{slug}")
-        if record.user.get("remove_config"):
+        if self._records.addons[slug].user.get("remove_config"):
             await self._to.remove_tree(f"addon_configs/{slug}")
         await self._records.remove_addon(slug)
+        self._to.intent_changed(slug)
 
-    async def _pods_gone(self, record: InstalledAddon) -> None:
-        grace = config_of(record).timeout + STOP_MARGIN
-        await self._cluster.until(lambda: not self._pods(record.slug) or None, within=grace)
+    async def _pods_gone(self, slug: str) -> None:
+        pods = self.pods(slug)
+        grace = max((pod["spec"].get("terminationGracePeriodSeconds", 0) for pod in pods), default=0)
+        within = grace + self._patience.stop
+        try:
+            await self._cluster.until(lambda: not self.pods(slug) or None, within=within)
+        except TookTooLongError:
+            left = ", ".join(pod["metadata"]["name"] for pod in self.pods(slug))
+            raise TookTooLongError(
+                f"App {slug}: pod {left} has not ended after {within:.0f} seconds; this goes on once it has"
+            ) from None
 
-    def _pods(self, slug: str) -> Sequence[Live]:
-        return self._cluster.select("Pod", {naming.LABEL_ADDON: naming.label_value(slug)})
+    async def _record(self, slug: str, intent: Intent) -> None:
+        await self._change(slug, lambda now: replace(now, intent=intent))
 
-    def _image(self, config: AddonConfig) -> str:
-        return f"{image_name(config, self._site)}:{config.version}"
+    async def _change(self, slug: str, change: Callable[[InstalledAddon], InstalledAddon]) -> None:
+        await self._records.update_addon(slug, change)
+        self._to.intent_changed(slug)
 
+    def _ingress_ports(self, slug: str) -> set[int]:
+        """Chosen ingress ports of all other add-ons."""
+        return {
+            other.ingress_port for other in self._records.addons.values() if other.slug != slug and other.ingress_port
+        }
 
-class AddonRebuildImageError(RefusedError):
-    message = "Can't rebuild an image-based app"
-    error_key = "app_rebuild_image_based_error"
-
-
-class AddonNoUpdateError(RefusedError):
-    message = "No update available for app {app}"
-    error_key = "app_no_update_available_error"
-
-
-def _is_unfinished(intent: Intent) -> bool:
-    stopped = intent.wanted is Wanted.STOPPED and intent.launch is not None
-    return intent.wanted is Wanted.REMOVED or (stopped and bool(intent.launch and intent.launch.token_digest))
-
-
-def config_of(record: InstalledAddon) -> AddonConfig:
-    """The installed manifest of a record."""
-    return AddonConfig.from_normalised(record.system, repository=str(record.system["repository"]))
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._patience.start
 
 
-def image_name(config: AddonConfig, site: Site) -> str:
-    """The image without tag, for this installation's architecture."""
-    if config.image is None:
-        raise RefusedError(
-            f"App {config.slug} has no image and would have to be built; this cluster cannot build images"
-        )
-    return config.image.replace("{arch}", site.arch)
+def _is_going(record: InstalledAddon) -> bool:
+    return record.intent.wanted is Wanted.REMOVED

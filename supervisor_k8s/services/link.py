@@ -10,17 +10,26 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, NotReadyError
+from supervisor_k8s.model.desired.core import POD
 from supervisor_k8s.model.desired.link import CA_SECRET, CLIENT_SECRET, SERVER_SECRET, KeyPair, LinkKeys, link_secrets
 from supervisor_k8s.model.intent import CORE_KEY, Manifest
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.reconcile import Cluster
+from supervisor_k8s.reconcile import Cluster, Live
 from supervisor_k8s.remote.certificates import client_context, make_keys, needs_renewal, usable, utc_now
 
 _LOGGER = logging.getLogger(__name__)
 CHECK_EVERY = 86400.0
 """Seconds between looks at the certificates' ends."""
+
+
+class LinkCluster(Cluster, Protocol):
+    """What the link needs of the cluster beyond the rest."""
+
+    async def touch(self, pod: Live) -> None:
+        """Have the kubelet refresh the pod's volumes now: by itself it takes about a minute."""
 
 
 class Link:
@@ -29,7 +38,7 @@ class Link:
     def __init__(
         self,
         *,
-        cluster: Cluster,
+        cluster: LinkCluster,
         converge: Callable[[str], Awaitable[None]],
         site: Site,
         clock: Callable[[], datetime] = utc_now,
@@ -43,12 +52,15 @@ class Link:
 
     async def prepare(self) -> None:
         """Read the keys from the cluster; make what is missing, damaged or near its end, and store it at once."""
-        keys = self._renewed(self._stored())
+        stored = self._stored()
+        keys = self._renewed(stored)
         if keys != self._keys:
             for secret in link_secrets(keys, self._site):
                 await self._cluster.apply(secret)
             self._context = client_context(keys)
             self._keys = keys
+        if keys != stored:
+            await self._show()
 
     async def run(self) -> None:
         """Renew certificates for as long as we run."""
@@ -62,6 +74,15 @@ class Link:
                     await self._converge(CORE_KEY)
             except ClusterError as error:
                 _LOGGER.warning("The core-link's certificates were not renewed, tomorrow again: %s", error)
+
+    async def _show(self) -> None:
+        """Bring the new keys into the pod of a Core that runs: until the link has them, we may not be let in."""
+        if (pod := self._cluster.get("Pod", POD)) is None:
+            return
+        try:
+            await self._cluster.touch(pod)
+        except ClusterError as error:
+            _LOGGER.warning("The core-link gets its new certificates a little later: %s", error)
 
     def secrets(self) -> tuple[Manifest, ...]:
         """The Secrets as they are to be in the cluster; they belong to Core's workload."""

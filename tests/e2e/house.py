@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import time
@@ -109,6 +110,15 @@ class Supervisor:
     async def state(self, slug: str) -> str:
         state: str = (await self.get(f"/addons/{slug}/info")).data["state"]
         return state
+
+    async def users(self) -> list[dict[str, Any]] | None:
+        """Core's users, of whom the Supervisor asks over its websocket; None while either is not up or not let in."""
+        with contextlib.suppress(aiohttp.ClientError):
+            answer = await self.get("/auth/list")
+            if answer.status == 200:
+                users: list[dict[str, Any]] = answer.data["users"]
+                return users
+        return None
 
 
 class Socket:

@@ -20,6 +20,8 @@ from supervisor_k8s.model.naming import ADDON_CONTAINER, HOLD_CONTAINER, LABEL_A
 
 HEARTBEAT = 10.0
 """Seconds; the node controller gives a silent node 50 before it touches its pods."""
+AWAY = 0.2
+"""Seconds between tries while there is no API server."""
 PULL = "image-pull"
 ABSENT_IMAGE = "nowhere.test/"
 """Images below this name are in no registry."""
@@ -85,6 +87,18 @@ class Kubelet:
                 states = {ADDON_CONTAINER: _ended(known.pod) or lost, HOLD_CONTAINER: _running()}
                 await self._report(name, states, phase="Running", restarts=1)
 
+    async def lose_pods(self) -> None:
+        """All pods of add-ons are taken from the API at once, as by somebody who gives a dead node up."""
+        for known in list(self._known.values()):
+            if LABEL_ADDON in known.pod["metadata"].get("labels", {}):
+                await self._delete(known.pod)
+
+    def started_by(self, *addons: str) -> list[str]:
+        """Those of these add-ons that began to run since the last call of this, in order."""
+        found = [addon for addon in self.starts if addon in addons]
+        self.starts.clear()
+        return found
+
     # --- one pod's life ----------------------------------------------------------------------------------------
 
     async def _live(self, uid: str) -> None:
@@ -103,11 +117,7 @@ class Kubelet:
             await self._until(known, lambda: known.dying)
             await self._pause()
             self.running.pop(name, None)
-            await self._client.request(
-                "DELETE",
-                f"{self._pods}/{name}",
-                body={"kind": "DeleteOptions", "gracePeriodSeconds": 0, "preconditions": {"uid": uid}},
-            )
+            await self._delete(known.pod)
 
     async def _start(self, known: _Known) -> None:
         metadata = known.pod["metadata"]
@@ -137,6 +147,11 @@ class Kubelet:
         else:
             state = {"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file"}}
         await self._report(name, {container["name"]: state}, phase="Pending" if "waiting" in state else "Failed")
+
+    async def _delete(self, pod: Pod) -> None:
+        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}}
+        path = f"{self._pods}/{pod['metadata']['name']}"
+        await self._client.request("DELETE", path, body={"kind": "DeleteOptions", **options})
 
     async def _bind(self, name: str) -> None:
         target = {"apiVersion": "v1", "kind": "Node", "name": self.node}
@@ -183,7 +198,11 @@ class Kubelet:
 
     async def _watch(self, group: asyncio.TaskGroup) -> None:
         while True:
-            found = await self._client.request("GET", self._pods)
+            try:
+                found = await self._client.request("GET", self._pods)
+            except ClusterError:
+                await asyncio.sleep(AWAY)
+                continue
             names = {pod["metadata"]["uid"] for pod in found["items"]}
             for gone in set(self._known) - names:
                 self._forget(gone)
@@ -222,7 +241,8 @@ class Kubelet:
                 "message": "",
                 "lastHeartbeatTime": _now(),
             }
-            await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": {"conditions": [ready]}})
+            with contextlib.suppress(ClusterError):
+                await self._patch(f"/api/v1/nodes/{self.node}/status", {"status": {"conditions": [ready]}})
             await asyncio.sleep(HEARTBEAT)
 
     async def _patch(self, path: str, body: Any) -> None:

@@ -98,6 +98,11 @@ class Program:
 
     # --- the process -------------------------------------------------------------------------------------------
 
+    async def run(self) -> None:
+        """Begin, and wait until it is up."""
+        await self.start()
+        await self.up()
+
     async def start(self) -> None:
         """Begin; does not wait."""
         with self.log.open("ab") as log:
@@ -145,6 +150,21 @@ class Program:
         answer = await self.ask("GET", "/addons")
         assert answer.ok, answer
         return {addon["slug"]: addon["state"] for addon in answer.body["data"]["addons"]}
+
+    async def become(self, within: float = 30.0, **states: str) -> None:
+        """Wait until the add-ons (by slug) have these states."""
+        try:
+            async with asyncio.timeout(within):
+                while not states.items() <= (await self.states()).items():
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise AssertionError(f"not {states} but {await self.states()}\n{self.said(20)}") from None
+
+    async def do(self, verb: str, *slugs: str) -> None:
+        """Have a verb done to some add-ons, all at once."""
+        area = "store/addons" if verb == "install" else "addons"
+        for answer in await asyncio.gather(*(self.ask("POST", f"/{area}/{slug}/{verb}") for slug in slugs)):
+            assert answer.ok, answer
 
     async def _is_up(self) -> bool:
         if not self._token:

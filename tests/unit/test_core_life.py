@@ -385,3 +385,19 @@ async def test_the_links_keys_are_kept(house: House) -> None:
     assert by_name["core-link-ca"] == before["core-link-ca"]
     assert by_name["core-link-server"] != before["core-link-server"]
     assert house.cluster.get("Secret", "core-link-server")["data"] == by_name["core-link-server"]  # type: ignore[index]
+
+
+async def test_new_keys_reach_a_running_core_at_once(house: House) -> None:
+    """Its pod stays and the kubelet is told to look; keys that are kept tell nobody anything."""
+    await house.core.boot()
+    before = house.launch_id
+    for name, told in (("core-link-server", True), ("core-link-ca", True), (None, False)):
+        again = Link(cluster=house.cluster, converge=house.reconciler.converge, site=house.site)
+        if name is not None:
+            secret = house.cluster.get("Secret", name)
+            assert secret is not None
+            await house.cluster.delete(secret)
+        house.cluster.calls.clear()
+        await again.prepare()
+        assert (("touch", "Pod", POD) in house.cluster.calls) is told, name
+    assert house.pod_launches() == [before]

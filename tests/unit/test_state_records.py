@@ -75,7 +75,7 @@ async def test_no_field_is_forgotten(tmp_path: Path) -> None:
     core = replace(
         CORE, uuid="u", image="img", boot=False, watchdog=False, audio_input="i", audio_output="o",
         backups_exclude_database=True, duplicate_log_file=True, timezone="Europe/Berlin",
-        intent=Intent(wanted=Wanted.EXITED, launch=LAUNCH, failure="gone"),
+        intent=Intent(wanted=Wanted.EXITED, launch=LAUNCH, failure="gone", update={"user": {}, "system": {"a": 1}}),
     )  # fmt: skip
     for value in (core, core.intent, LAUNCH):
         for item in dataclasses.fields(value):

@@ -1,10 +1,7 @@
 """First light once more, with Core 2026.2.3 and its ways: a refresh token, TCP through the core-link, port 8123."""
 
-import contextlib
 import json
 from typing import Any
-
-import aiohttp
 
 from tests.e2e.house import USER, Core, Kubectl, Supervisor, becomes
 from tests.e2e.test_first_light import *  # noqa: F403 - its tests, with this house's fixtures
@@ -15,15 +12,8 @@ POD = "homeassistant-0"
 
 
 async def let_in(supervisor: Supervisor) -> list[dict[str, Any]]:
-    """Core's users, of whom the Supervisor asks over its websocket, as soon as both are up and it is let in."""
-
-    async def users() -> Any:
-        with contextlib.suppress(aiohttp.ClientError):
-            answer = await supervisor.get("/auth/list")
-            return answer.data["users"] if answer.status == 200 else None
-        return None
-
-    return list(await becomes(users, what="the websocket to Core is up"))
+    """Core's users, as soon as the Supervisor's websocket to Core is up."""
+    return list(await becomes(supervisor.users, what="the websocket to Core is up") or ())
 
 
 async def test_it_is_the_older_core_on_its_own_port(kubectl: Kubectl, core: Core, supervisor: Supervisor) -> None:
