@@ -253,6 +253,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         resolution=resolution,
         preferences=preferences,
         host=host,
+        home_assistant=home_assistant,
         jobs=jobs,
         site=site,
         logs=Logs(cluster=cluster, own_pod=settings.pod_name),

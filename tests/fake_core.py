@@ -5,6 +5,7 @@ TCP port of Core before 2026.4.
 """
 
 import asyncio
+import json
 import ssl
 import tempfile
 from collections.abc import Mapping
@@ -42,6 +43,16 @@ class FakeCore:
         """Status of the answer to a path."""
         self.requests: list[tuple[str, str, Any]] = []
         """Method, path and JSON body of what was asked, but for the state."""
+        self.headers: list[Mapping[str, str]] = []
+        """Headers of each of these."""
+        self.spoken: list[Any] = []
+        """Messages on websockets that are no commands of the Supervisor's own."""
+        self.closed_with: list[int | None] = []
+        """How websockets were closed by the other side."""
+        self.flooded = 0
+        """Messages of one MiB that were sent on the word `flood`."""
+        self.listeners: set[web.StreamResponse] = set()
+        """Open event streams."""
         self.events: list[Mapping[str, Any]] = []
         self.greeted = 0
         """How many websockets were let in."""
@@ -53,6 +64,8 @@ class FakeCore:
                 web.get("/api/websocket", self._websocket),
                 web.get("/api/core/state", self._state),
                 web.post("/auth/token", self._token),
+                web.get("/api/stream", self._stream),
+                web.post("/api/echo", self._echo),
                 web.route("*", "/{path:.*}", self._any),
             ]
         )
@@ -93,17 +106,56 @@ class FakeCore:
 
     async def _any(self, request: web.Request) -> web.Response:
         self._check(request)
-        body = await request.json() if request.can_read_body else None
-        self.requests.append((request.method, request.path, body))
+        content = await request.read()
+        body = json.loads(content) if content else None
+        self.requests.append((request.method, request.path_qs, body))
+        self.headers.append(request.headers)
         if request.path in self.refusals:
             return web.Response(status=self.refusals[request.path])
         if request.path == "/api/slow":
             await asyncio.sleep(30)
         if request.path == "/api/missing":
             return web.Response(text="404: Not Found", status=404)
-        return web.json_response({"ok": True}) if request.method == "GET" else web.Response()
+        if request.path == "/api/cut":
+            return await self._cut(request)
+        headers = {"Cache-Control": "no-store", "Mcp-Session-Id": "session", "X-Of-Core": "stays"}
+        return web.json_response({"ok": True}, headers=headers) if request.method == "GET" else web.Response()
 
-    async def _websocket(self, request: web.Request) -> web.WebSocketResponse:
+    async def _echo(self, request: web.Request) -> web.StreamResponse:
+        """The body comes back, each piece as it arrives."""
+        self._check(request)
+        response = web.StreamResponse(status=201, headers={"Content-Type": request.headers["Content-Type"]})
+        await response.prepare(request)
+        async for piece in request.content.iter_any():
+            await response.write(piece)
+        return response
+
+    async def _cut(self, request: web.Request) -> web.StreamResponse:
+        """An answer of which only the beginning arrives."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"the beginning")
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Events for as long as somebody listens."""
+        self._check(request)
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"data: ping\n\n")
+        self.listeners.add(response)
+        try:
+            while request.transport is not None and not request.transport.is_closing():
+                await asyncio.sleep(0.02)
+        finally:
+            self.listeners.discard(response)
+        return response
+
+    async def _websocket(self, request: web.Request) -> web.StreamResponse:
+        if request.path in self.refusals:
+            return web.Response(status=self.refusals[request.path])
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         if self._by_token:
@@ -117,10 +169,29 @@ class FakeCore:
         self._sockets.add(socket)
         self.greeted += 1
         async for message in socket:
-            if message.type is WSMsgType.TEXT:
+            if message.type is WSMsgType.BINARY:
+                await socket.send_bytes(message.data)
+            elif message.type is WSMsgType.TEXT and message.data.startswith("{"):
                 await self._command(socket, message.json())
+            elif message.type is WSMsgType.TEXT:
+                await self._hear(socket, message.data)
         self._sockets.discard(socket)
+        print("closed", socket.close_code)
+        self.closed_with.append(socket.close_code)
         return socket
+
+    async def _hear(self, socket: web.WebSocketResponse, text: str) -> None:
+        """No command: comes back, but for two words that ask for something."""
+        word, _, number = text.partition(" ")
+        if word == "close":
+            await socket.close(code=int(number))
+        elif word == "flood":
+            for _ in range(int(number)):
+                await socket.send_str("x" * 2**20)
+                self.flooded += 1
+        else:
+            self.spoken.append(text)
+            await socket.send_str(text)
 
     async def _command(self, socket: web.WebSocketResponse, message: Mapping[str, Any]) -> None:
         if self.silent:

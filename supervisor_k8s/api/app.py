@@ -11,6 +11,7 @@ from supervisor_k8s.api import (
     auth,
     auth_users,
     backups,
+    core_proxy,
     discovery,
     envelope,
     homeassistant,
@@ -28,15 +29,15 @@ from supervisor_k8s.api import (
     supervisor,
 )
 from supervisor_k8s.api.keys import SERVICES, STREAMS, Services
-from supervisor_k8s.api.logs import end_streams
 from supervisor_k8s.api.routes import Route, served
+from supervisor_k8s.api.streams import end_streams
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; more is answered with 413."""
 
 AREAS = (
-    root, supervisor, homeassistant, store, addons, services, discovery, ingress, jobs, resolution, host, network,
-    backups, security, plugins, auth_users,
+    root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, jobs, resolution, host,
+    network, backups, security, plugins, auth_users,
 )  # fmt: skip
 
 

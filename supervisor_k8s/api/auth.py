@@ -57,7 +57,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def bad_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if BAD.search(_decoded(request.raw_path.partition("?")[0])) or BAD.search(_decoded(request.query_string)):
+    if BAD.search(decoded(request.raw_path.partition("?")[0])) or BAD.search(decoded(request.query_string)):
         _LOGGER.warning("A malicious request to %s was refused", request.rel_url.raw_path)
         raise web.HTTPBadRequest
     return await handler(request)
@@ -101,7 +101,7 @@ def token_of(request: web.Request) -> str | None:
     return words[-1] or None
 
 
-def _decoded(text: str) -> str:
+def decoded(text: str) -> str:
     """Percent-decoded until nothing changes: `%252e` must not hide a dot."""
     for _ in range(_MAX_DECODING):
         plain = unquote(text)

@@ -10,6 +10,7 @@ from aiohttp import web
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.access import Caller
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
@@ -41,6 +42,7 @@ class Services:
     resolution: Resolution
     preferences: Preferences
     host: Host
+    home_assistant: HomeAssistant
     jobs: Jobs
     site: Site
     logs: Logs

@@ -5,23 +5,20 @@ entries when nothing is asked; `follow` gives the history first and never ends; 
 read is the running container's own log, so there is one boot, number 0, and no cursor to page before it.
 """
 
-import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
-from supervisor_k8s.api.keys import STREAMING, STREAMS
+from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.routes import Call, Handler, Route, get
+from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import RefusedError, SupervisorError
 
 DEFAULT_LINES = 100
 MIN_LINES = 2
-LOOK_EVERY = 5.0
-"""Seconds between two looks whether the client of a quiet log is still there."""
 ACCEPTED = frozenset({None, "*/*", "text/plain", "text/x-log"})
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 RANGE = re.compile(r"entries=(?P<cursor>[^:]*)(:(?P<skip>[+-]?\d*))?(:(?P<count>\d*))?")
@@ -114,35 +111,12 @@ async def _stream(request: web.Request, lines: AsyncGenerator[str], *, eager: bo
 
     if eager:
         await begin()
-    error = await _until_gone(request, send())
+    error = await until_gone(request, send())
     if error is not None and not response.prepared:
         raise error
     await begin()
     await response.write_eof()
     return response
-
-
-async def end_streams(app: web.Application) -> None:
-    """We are stopping: nobody's follow may hold that up."""
-    streams = app[STREAMS]
-    for stream in streams.copy():
-        stream.cancel()
-
-
-async def _until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T]) -> T | None:
-    """Send until done, until we stop or until the client has left. A quiet log has nothing to write, so it is the
-    connection that is looked at now and then: aiohttp tells a handler of a lost one in no other way.
-    """
-    async with asyncio.TaskGroup() as tasks:
-        send = tasks.create_task(sending)
-        streams = request.app[STREAMS]
-        streams.add(send)
-        send.add_done_callback(streams.discard)
-        while not send.done():
-            await asyncio.wait({send}, timeout=LOOK_EVERY)
-            if request.transport is None or request.transport.is_closing():
-                send.cancel()
-    return None if send.cancelled() else send.result()
 
 
 def addon_log(call: Call) -> str:

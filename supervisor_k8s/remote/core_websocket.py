@@ -11,10 +11,13 @@ from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError
 
 
 class CoreWebsocket:
-    """Commands over an open websocket. `read` must run, or no command gets its answer."""
+    """Commands over an open websocket. `read` must run, or no command gets its answer.
+
+    After `authenticate`, somebody else may speak over `raw` instead.
+    """
 
     def __init__(self, raw: aiohttp.ClientWebSocketResponse) -> None:
-        self._raw = raw
+        self.raw = raw
         self._last = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self.version = "?"
@@ -64,16 +67,16 @@ class CoreWebsocket:
                     answer.set_exception(CoreUnreachableError("The connection to Home Assistant Core ended"))
 
     async def close(self) -> None:
-        await self._raw.close()
+        await self.raw.close()
 
     async def _send(self, message: Mapping[str, Any]) -> None:
         try:
-            await self._raw.send_str(orjson.dumps(message).decode())
+            await self.raw.send_str(orjson.dumps(message).decode())
         except (aiohttp.ClientError, ConnectionError) as error:
             raise CoreUnreachableError("The connection to Home Assistant Core ended") from error
 
     async def _receive(self) -> Mapping[str, Any]:
-        message = await self._raw.receive()
+        message = await self.raw.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise CoreUnreachableError("The connection to Home Assistant Core ended")
         try:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, TookTooLongError
 from supervisor_k8s.model.desired.link import CORE_PORT, NAME
@@ -84,7 +85,12 @@ class HomeAssistant:
         self._token: tuple[str, str, float] | None = None
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(json_serialize=lambda value: orjson.dumps(value).decode())
+        # Add-ons keep connections to Core through us, so their number has no limit; their cookies are nobody else's.
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            json_serialize=lambda value: orjson.dumps(value).decode(),
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -106,11 +112,13 @@ class HomeAssistant:
 
     @contextlib.asynccontextmanager
     async def request(
-        self, method: str, path: str, *, within: float | None = REQUEST_WAIT, **options: Any
+        self, method: str, path: str, *, within: float | None = REQUEST_WAIT, again: bool = True, **options: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Core's answer, whatever its status; `options` go to aiohttp. CoreUnreachableError without an answer.
 
-        `within` is in seconds for everything until the block ends, None without limit (event streams).
+        `path` is sent as it is, so its special characters must be quoted. `within` is in seconds for everything until
+        the block ends, None without limit (event streams). `again` False: the body can be read once only, so a request
+        that Core refuses for its token is not repeated.
         """
         door = self._known_door()
         timeout = aiohttp.ClientTimeout(total=within, sock_connect=PUSH_WAIT)
@@ -118,8 +126,9 @@ class HomeAssistant:
             options["timeout"] = timeout
             response = await self._send(door, method, path, options)
             if response.status == _UNAUTHORIZED and door.by_token:
-                response.release()
                 self._token = None
+            if response.status == _UNAUTHORIZED and door.by_token and again:
+                response.release()
                 response = await self._send(door, method, path, options)
             async with response:
                 yield response
@@ -134,6 +143,17 @@ class HomeAssistant:
         recorder = answer.get("recorder_state") or {}
         migrating = bool(recorder.get("migration_in_progress")) and not recorder.get("migration_is_live")
         return CoreState(state=str(answer.get("state")), migrating=migrating)
+
+    async def is_up(self) -> bool:
+        """Whether Core is running now; False too when it cannot be asked. An open websocket says so without a request:
+        Core closes it first of all when it stops.
+        """
+        if self.connected:
+            return True
+        try:
+            return (await self.state()).up
+        except (CoreUnreachableError, CoreAnswerError):
+            return False
 
     async def wait_up(self, *, within: float) -> None:
         """Return when Core is running (or migrating its database offline). TookTooLongError after `within` seconds."""
@@ -223,7 +243,7 @@ class HomeAssistant:
         state = await self.state()
         if not state.up:
             raise CoreUnreachableError(f"Home Assistant Core is in state {state.state}")
-        async with self._dial() as websocket, asyncio.TaskGroup() as tasks:
+        async with self.dial() as websocket, asyncio.TaskGroup() as tasks:
             _LOGGER.info("Connected with Home Assistant Core %s", websocket.version)
             self._events = asyncio.Queue(WAITING_EVENTS)
             self._events.put_nowait(_COMPLETE)
@@ -238,7 +258,8 @@ class HomeAssistant:
                 sender.cancel()
 
     @contextlib.asynccontextmanager
-    async def _dial(self) -> AsyncIterator[CoreWebsocket]:
+    async def dial(self) -> AsyncIterator[CoreWebsocket]:
+        """A websocket of its own, let in by Core. CoreUnreachableError, CoreAnswerError."""
         door = self._known_door()
         try:
             async with asyncio.timeout(REQUEST_WAIT):
@@ -337,8 +358,8 @@ class HomeAssistant:
             raise CoreUnreachableError("Home Assistant Core has no address: it is not running")
         return door
 
-    def _url(self, door: Door, path: str) -> str:
-        return f"https://{door.address}:{self._port}{path}"
+    def _url(self, door: Door, path: str) -> URL:
+        return URL(f"https://{door.address}:{self._port}{path}", encoded=True)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:

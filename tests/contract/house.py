@@ -62,6 +62,7 @@ STORE = {
         "ingress_entry": "start",
         "hassio_api": True,
         "hassio_role": "manager",
+        "homeassistant_api": True,
         "services": ["mqtt:want"],
     },
     "elsewhere": {

@@ -187,6 +187,18 @@ async def test_an_access_token_that_core_forgot_is_renewed(keys: LinkKeys) -> No
         assert len(core.access_tokens) == 3
 
 
+async def test_a_body_that_cannot_be_read_twice_is_not_sent_twice(keys: LinkKeys) -> None:
+    """Core would else get the request with an empty body; the next request has a new token."""
+    door = Door(address="127.0.0.1", by_token=True, refresh_token=REFRESH_TOKEN)
+    async with FakeCore(keys, by_token=True) as core, client(core, keys, door) as ours:
+        await ours.get("/api/config")
+        core.access_tokens.append("unknown to us")
+        async with ours.request("POST", "/api/events/x", again=False, data=b"{}") as answer:
+            assert answer.status == 401
+        await ours.post("/api/events/y")
+        assert [path for _, path, _ in core.requests] == ["/api/config", "/api/events/y"]
+
+
 async def test_a_refused_refresh_token_shows_nowhere(keys: LinkKeys, caplog: pytest.LogCaptureFixture) -> None:
     """The error says that Core does not know us; neither it nor the log has the token."""
     caplog.set_level("DEBUG")
