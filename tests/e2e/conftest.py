@@ -23,9 +23,14 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def supervisor(session: aiohttp.ClientSession, kubectl: Kubectl) -> Supervisor:
-    """The Supervisor with the command line's token, as the README tells a person to call it."""
+    """The Supervisor with the command line's token, as the README tells a person to call it.
+
+    An earlier test may have restarted it: it is waited for.
+    """
     url = f"http://{await kubectl.address('supervisor')}"
-    return Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+    house = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+    await becomes(house.answers, what="the Supervisor answers")
+    return house
 
 
 @pytest.fixture

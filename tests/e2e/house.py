@@ -111,6 +111,13 @@ class Supervisor:
         state: str = (await self.get(f"/addons/{slug}/info")).data["state"]
         return state
 
+    async def answers(self) -> bool:
+        """Whether the API can be reached; that it refuses a request is an answer, too."""
+        with contextlib.suppress(aiohttp.ClientError):
+            await self.get("/supervisor/info")
+            return True
+        return False
+
     async def users(self) -> list[dict[str, Any]] | None:
         """Core's users, of whom the Supervisor asks over its websocket; None while either is not up or not let in."""
         with contextlib.suppress(aiohttp.ClientError):

@@ -104,10 +104,9 @@ async def test_another_pod_is_refused(kubectl: Kubectl, supervisor: Supervisor, 
     ]
     command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "python3", "-c", script, *urls)
     link, supervisors, ready, *others = (await kubectl.run(*command)).splitlines()
-    assert ("certificate required" in link or link == "400", "refused" in supervisors) == (True, True), (
-        link,
-        supervisors,
-    )
+    # OpenSSL may say it in the handshake, or nginx hangs up after it; either way before a byte went to Core.
+    assert "certificate required" in link or "without response" in link, link
+    assert "refused" in supervisors, supervisors
     assert [ready, *others] == ["204", "404", "404"]
 
 

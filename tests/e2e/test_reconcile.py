@@ -1,6 +1,7 @@
 """What was asked for stands: against kubectl, against our own restart, against a kill in the worst moment."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -58,7 +59,7 @@ async def test_our_restart_leaves_workloads_alone(kubectl: Kubectl, supervisor: 
     await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
 
     async def right() -> bool:
-        return await supervisor.state(mosquitto) == "started"
+        return await supervisor.answers() and await supervisor.state(mosquitto) == "started"
 
     await becomes(right, what="state started after our restart", within=5)
     assert before == await _uids(kubectl)
@@ -66,10 +67,11 @@ async def test_our_restart_leaves_workloads_alone(kubectl: Kubectl, supervisor: 
 
 async def test_a_start_that_was_killed_is_finished(kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
     """SIGKILL as soon as the intent is on the disk: the next process brings the add-on up."""
+    process = await supervisor_process(kubectl)
     async with record_written(mosquitto) as written:
         start = asyncio.create_task(supervisor.post(f"/addons/{mosquitto}/start"))
         await written
-        os.kill(supervisor_process(), signal.SIGKILL)
+        os.kill(process, signal.SIGKILL)
         with pytest.raises(aiohttp.ClientError):
             await start
 
@@ -108,12 +110,16 @@ def _inotify_instance(pid: int) -> Callable[[], Awaitable[bool]]:
     return look
 
 
-def supervisor_process() -> int:
-    """Process id of our program on the node."""
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        if b"supervisor_k8s\0" in entry.read_bytes() and b"-m\0" in entry.read_bytes():
-            return int(entry.parent.name)
-    raise AssertionError("no process of the Supervisor on this node")
+async def supervisor_process(kubectl: Kubectl) -> int:
+    """Process id on the node of the program in our pod; other pods may run the same program."""
+    pod = await kubectl.pod("app.kubernetes.io/name=supervisor")
+    container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # processes come and go
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+            if b"supervisor_k8s" in arguments and container in (entry / "cgroup").read_text():
+                return int(entry.name)
+    raise AssertionError(f"no process of pod {pod['metadata']['name']} on this node")
 
 
 def _ready(pod: dict[str, Any]) -> bool:
