@@ -17,6 +17,7 @@ from supervisor_k8s.api import (
     homeassistant,
     host,
     ingress,
+    ingress_proxy,
     jobs,
     metrics,
     network,
@@ -36,8 +37,8 @@ LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; more is answered with 413."""
 
 AREAS = (
-    root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, jobs, resolution, host,
-    network, backups, security, plugins, auth_users,
+    root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
+    resolution, host, network, backups, security, plugins, auth_users,
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ def create_app(own: Services) -> web.Application:
     app[SERVICES] = own
     app[STREAMS] = set()
     app.on_shutdown.append(end_streams)
+    app.cleanup_ctx.append(ingress_proxy.connections)
     for path, routes in _by_path(all_routes()).items():
         resource = app.router.add_resource(path)
         for route in routes:

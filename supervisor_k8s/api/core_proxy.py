@@ -9,7 +9,7 @@ of the slower side. Contract: `supervisor-api` §6.
 import asyncio
 import logging
 import re
-from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 from aiohttp import web
@@ -17,6 +17,7 @@ from aiohttp import web
 from supervisor_k8s.api.auth import decoded
 from supervisor_k8s.api.core_socket import websocket
 from supervisor_k8s.api.keys import STREAMING
+from supervisor_k8s.api.relay import copy_body
 from supervisor_k8s.api.routes import Call, Route
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError
@@ -87,6 +88,22 @@ async def _forward(call: Call, slug: str, path: str, *, content_type: str | None
     asked = core.request(
         request.method, path, within=None, again=again, headers=headers, data=body, allow_redirects=False
     )
+    what = f"Add-on {slug}: {request.method} {path.partition('?')[0]}"
+    answer = await until_gone(request, _exchange(request, asked, what, content_type), endless=False)
+    if answer is not None:
+        return answer
+    if request.get(STREAMING) or request.transport is None:
+        raise ConnectionAbortedError
+    raise web.HTTPBadGateway
+
+
+async def _exchange(
+    request: web.Request,
+    asked: AbstractAsyncContextManager[aiohttp.ClientResponse],
+    what: str,
+    content_type: str | None,
+) -> web.StreamResponse | None:
+    """Core's answer, None without one: our log says why."""
     try:
         async with asyncio.timeout(ANSWER_WAIT) as limit, asked as reply:
             if reply.status != web.HTTPUnauthorized.status_code:
@@ -96,10 +113,8 @@ async def _forward(call: Call, slug: str, path: str, *, content_type: str | None
         why = f"no answer within {ANSWER_WAIT:.0f} s"
     except (CoreUnreachableError, CoreAnswerError) as error:
         why = error
-    _LOGGER.error("Add-on %s: %s %s of Home Assistant failed: %s", slug, request.method, path.partition("?")[0], why)
-    if request.get(STREAMING):
-        raise ConnectionAbortedError
-    raise web.HTTPBadGateway
+    _LOGGER.error("%s of Home Assistant failed: %s", what, why)
+    return None
 
 
 async def _answer(
@@ -118,24 +133,13 @@ async def _answer(
     await response.prepare(request)
     if events:
         limit.reschedule(None)
-        whole = await until_gone(request, _copied(reply, response, lambda: None))
+        whole = await until_gone(request, copy_body(reply, response))
     else:
         now = asyncio.get_running_loop().time
-        whole = await _copied(reply, response, lambda: limit.reschedule(now() + ANSWER_WAIT))
+        whole = await copy_body(reply, response, lambda: limit.reschedule(now() + ANSWER_WAIT))
     if whole is False and request.transport is not None:
         request.transport.abort()
     return response
-
-
-async def _copied(reply: aiohttp.ClientResponse, response: web.StreamResponse, progress: Callable[[], None]) -> bool:
-    """Whether all of the body went over; `progress` is told of each piece."""
-    try:
-        async for piece in reply.content.iter_any():
-            await response.write(piece)
-            progress()
-    except (aiohttp.ClientError, ConnectionError):
-        return False
-    return True
 
 
 def _below(prefix: str, methods: tuple[str, ...]) -> tuple[Route, ...]:

@@ -4,7 +4,6 @@ An add-on proves itself to us with its own token; towards Core we are the Superv
 would call us back with the Supervisor's rights are answered here and go no further. Contract: `supervisor-api` §6.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import orjson
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from supervisor_k8s.api.keys import STREAMING
+from supervisor_k8s.api.relay import Side, pass_on, relay
 from supervisor_k8s.api.routes import Call
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError
@@ -29,10 +29,6 @@ FAREWELL_WAIT = 1.0
 """Seconds for the add-on to answer our closing: our own end does not wait for one that does not listen."""
 CLOSED_TYPES = ("supervisor/", "hassio/")
 """Beginnings of the types of commands that only Home Assistant's own users may send."""
-UNSAID = frozenset({1005, 1006, 1015})
-"""Codes that stand for how a connection ended and must not be sent."""
-
-type Side = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 
 
 async def websocket(call: Call) -> web.WebSocketResponse:
@@ -58,7 +54,7 @@ async def _serve(call: Call, server: web.WebSocketResponse) -> int:
             return WSCloseCode.OK
         async with call.services.home_assistant.dial() as core:
             _LOGGER.debug("Add-on %s speaks with Home Assistant", slug)
-            return await _relay(server, core.raw)
+            return await relay(server, core.raw, out=_addon_to_core)
     except (CoreUnreachableError, CoreAnswerError) as error:
         _LOGGER.error("An add-on's websocket to Home Assistant failed: %s", error)  # noqa: TRY400 - it says it all
         return WSCloseCode.INTERNAL_ERROR
@@ -97,35 +93,11 @@ def _token(message: aiohttp.WSMessage) -> str | None:
     return token if isinstance(token, str) else None
 
 
-async def _relay(addon: web.WebSocketResponse, core: aiohttp.ClientWebSocketResponse) -> int:
-    """Pass messages on until one side ends; the code it ended with goes to the other one. Each way has one message in
-    hand: who does not read makes the other side wait.
-    """
-    async with asyncio.TaskGroup() as tasks:
-        out = tasks.create_task(_addon_to_core(addon, core))
-        back = tasks.create_task(_core_to_addon(core, addon))
-        done, rest = await asyncio.wait({out, back}, return_when=asyncio.FIRST_COMPLETED)
-        if back in done:
-            code = _said(core.close_code)
-            await addon.close(code=code)
-        else:
-            code = _said(addon.close_code)
-            await core.close(code=code)
-        for way in rest:  # it has nobody to speak to
-            way.cancel()
-    return code
-
-
-async def _core_to_addon(core: Side, addon: Side) -> None:
-    while await _pass_on(await core.receive(), addon):
-        pass
-
-
 async def _addon_to_core(addon: Side, core: Side) -> None:
     while True:
         message = await addon.receive()
         if message.type is not WSMsgType.TEXT:
-            if not await _pass_on(message, core):
+            if not await pass_on(message, core):
                 return
             continue
         allowed, refused = sifted(message.data)
@@ -136,20 +108,6 @@ async def _addon_to_core(addon: Side, core: Side) -> None:
                 await core.send_str(allowed)
         except (aiohttp.ClientError, ConnectionError):
             return
-
-
-async def _pass_on(message: aiohttp.WSMessage, target: Side) -> bool:
-    """Whether more may follow."""
-    try:
-        if message.type is WSMsgType.TEXT:
-            await target.send_str(message.data)
-        elif message.type is WSMsgType.BINARY:
-            await target.send_bytes(message.data)
-        else:
-            return False
-    except (aiohttp.ClientError, ConnectionError):
-        return False
-    return True
 
 
 def sifted(text: str) -> tuple[str | None, Sequence[Mapping[str, Any]]]:
@@ -178,7 +136,3 @@ def _unauthorized(command: Mapping[str, Any]) -> str:
     error = {"code": "unauthorized", "message": "Unauthorized"}
     answer = {"id": command.get("id"), "type": "result", "success": False, "error": error}
     return orjson.dumps(answer).decode()
-
-
-def _said(code: int | None) -> int:
-    return WSCloseCode.GOING_AWAY if code is None or code in UNSAID else code

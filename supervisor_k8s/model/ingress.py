@@ -10,7 +10,11 @@ from typing import Any
 from supervisor_k8s.model.addon import AddonConfig
 
 LIFETIME = 15 * 60.0
-"""Seconds a session is good for after its last use."""
+"""Seconds a session is good for, and that each use adds, as upstream's does: a page that was in use for long outlives
+the sleep of the device that shows it.
+"""
+LONGEST = 24 * 60 * 60.0
+"""Seconds beyond which uses add nothing."""
 PREFIX = "/api/hassio_ingress/"
 """Path of ingress at Core; Core forwards what comes here."""
 
@@ -28,7 +32,15 @@ class Session:
 
 def renewed(session: Session, now: float) -> Session | None:
     """The session after a use at `now`, None when it was over by then."""
-    return replace(session, expires=now + LIFETIME) if session.expires > now else None
+    return replace(session, expires=min(session.expires, now + LONGEST) + LIFETIME) if session.expires > now else None
+
+
+def user_headers(session: Session) -> dict[str, str]:
+    """Who is there, for the add-on; nothing about a session without a user."""
+    user = session.user or {}
+    named = {"X-Remote-User-Id": "id", "X-Remote-User-Name": "username", "X-Remote-User-Display-Name": "name"}
+    found = {header: user.get(key) for header, key in named.items()}
+    return {header: "".join(filter(str.isprintable, value)) for header, value in found.items() if value}
 
 
 def panel(config: AddonConfig, *, enabled: bool) -> dict[str, Any]:

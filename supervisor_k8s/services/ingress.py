@@ -18,7 +18,7 @@ from supervisor_k8s.model.intent import InstalledAddon, Wanted
 
 _LOGGER = logging.getLogger(__name__)
 SAVE_AFTER = 60.0
-"""Seconds by which the end of a session on disk may lag behind."""
+"""Seconds that the sessions on disk may be older than those in memory."""
 
 
 class IngressRecords(Protocol):
@@ -56,7 +56,7 @@ class Ingress:
         self._push_panel = push_panel
         self._now = now
         self._sessions = {item["id"]: Session(**item) for item in records.ingress.get("sessions", ())}
-        self._saved = {session.id: session.expires for session in self._sessions.values()}
+        self._saved = now()
 
     def panels(self) -> dict[str, dict[str, Any]]:
         """Slug to panel, for every installed add-on with ingress."""
@@ -105,14 +105,16 @@ class Ingress:
             self._sessions.pop(session_id, None)
             raise IngressSessionError("No valid ingress session")
         self._sessions[session_id] = session
-        if session.expires - self._saved.get(session_id, 0) > SAVE_AFTER:
+        if self._now() - self._saved > SAVE_AFTER:
             await self._save()
         return session
 
     def addon(self, token: str) -> str | None:
-        """Slug of the add-on that an ingress token leads to."""
+        """Slug of the installed add-on that an ingress token leads to."""
         for slug, record in self._records.addons.items():
             own = str(record.user.get("ingress_token") or "")
+            if record.intent.wanted is Wanted.REMOVED or not self._config(record).ingress:
+                continue
             if own and secrets.compare_digest(own.encode(), token.encode()):
                 return slug
         return None
@@ -131,5 +133,5 @@ class Ingress:
     async def _save(self) -> None:
         now = self._now()
         self._sessions = {key: session for key, session in self._sessions.items() if session.expires > now}
-        self._saved = {session.id: session.expires for session in self._sessions.values()}
+        self._saved = now
         await self._records.save_ingress({"sessions": [asdict(session) for session in self._sessions.values()]})

@@ -3,7 +3,7 @@
 import pytest
 
 from supervisor_k8s.api.logs import Window, window
-from supervisor_k8s.model.ingress import LIFETIME, Session, renewed, url
+from supervisor_k8s.model.ingress import LIFETIME, LONGEST, Session, renewed, url
 from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion, changed, show_suggestion
 from tests.builders import addon
 
@@ -39,9 +39,12 @@ def test_latest_is_everything_unless_asked() -> None:
 
 
 def test_a_use_prolongs_a_session_that_is_not_over() -> None:
-    """15 minutes from the use; at its end it is over."""
+    """Each use adds 15 minutes, up to a day; at its end it is over."""
     session = Session(id="a", expires=1000)
-    assert renewed(session, 999) == Session(id="a", expires=999 + LIFETIME)
+    assert renewed(session, 999) == Session(id="a", expires=1000 + LIFETIME)
+    assert renewed(Session(id="a", expires=1000 + 2 * LONGEST), 1000) == Session(
+        id="a", expires=1000 + LONGEST + LIFETIME
+    )
     assert renewed(session, 1000) is None
 
 
