@@ -8,20 +8,21 @@ from aiohttp import web
 
 from supervisor_k8s.api.keys import STREAMS
 
-LOOK_EVERY = 5.0
+LOOK_EVERY = 1.0
 """Seconds between two looks whether the client of a quiet stream is still there."""
 
 
-async def until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T]) -> T | None:
+async def until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T], *, endless: bool = True) -> T | None:
     """Send until done, until we stop or until the client has left; None in the latter cases. A quiet stream has nothing
     to write, so it is the connection that is looked at now and then: aiohttp tells a handler of a lost one in no other
-    way.
+    way. What is not `endless` gets the time of every open request when we stop.
     """
     async with asyncio.TaskGroup() as tasks:
         send = tasks.create_task(sending)
-        streams = request.app[STREAMS]
-        streams.add(send)
-        send.add_done_callback(streams.discard)
+        if endless:
+            streams = request.app[STREAMS]
+            streams.add(send)
+            send.add_done_callback(streams.discard)
         while not send.done():
             await asyncio.wait({send}, timeout=LOOK_EVERY)
             if request.transport is None or request.transport.is_closing():
