@@ -5,6 +5,7 @@ TCP port of Core before 2026.4.
 """
 
 import asyncio
+import contextlib
 import json
 import ssl
 import tempfile
@@ -51,6 +52,8 @@ class FakeCore:
         """How websockets were closed by the other side."""
         self.flooded = 0
         """Messages of one MiB that were sent on the word `flood`."""
+        self.broken_off: list[str] = []
+        """Paths of requests whose client left before the end."""
         self.listeners: set[web.StreamResponse] = set()
         """Open event streams."""
         self.events: list[Mapping[str, Any]] = []
@@ -113,7 +116,7 @@ class FakeCore:
         if request.path in self.refusals:
             return web.Response(status=self.refusals[request.path])
         if request.path == "/api/slow":
-            await asyncio.sleep(30)
+            await self._wait(request)
         if request.path == "/api/missing":
             return web.Response(text="404: Not Found", status=404)
         if request.path == "/api/cut":
@@ -126,9 +129,21 @@ class FakeCore:
         self._check(request)
         response = web.StreamResponse(status=201, headers={"Content-Type": request.headers["Content-Type"]})
         await response.prepare(request)
-        async for piece in request.content.iter_any():
-            await response.write(piece)
+        try:
+            async for piece in request.content.iter_any():
+                await response.write(piece)
+        except ConnectionError:
+            self.broken_off.append(request.path)
+            raise
         return response
+
+    async def _wait(self, request: web.Request) -> None:
+        """For longer than anybody wants to."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(30):
+                while request.transport is not None and not request.transport.is_closing():
+                    await asyncio.sleep(0.02)
+                self.broken_off.append(request.path)
 
     async def _cut(self, request: web.Request) -> web.StreamResponse:
         """An answer of which only the beginning arrives."""
@@ -176,7 +191,6 @@ class FakeCore:
             elif message.type is WSMsgType.TEXT:
                 await self._hear(socket, message.data)
         self._sockets.discard(socket)
-        print("closed", socket.close_code)
         self.closed_with.append(socket.close_code)
         return socket
 

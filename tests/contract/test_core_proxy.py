@@ -193,7 +193,7 @@ async def test_nobody_waits_for_the_end_of_a_body(used: Home) -> None:
 
 
 async def test_a_client_that_leaves_halfway(used: Home) -> None:
-    """Core sees a request that breaks off, and we go on."""
+    """Core sees a request that breaks off, in the middle of its body or of the wait for the answer, and we go on."""
 
     async def body() -> AsyncIterator[bytes]:
         yield b"hello"
@@ -202,6 +202,14 @@ async def test_a_client_that_leaves_halfway(used: Home) -> None:
     headers = {**bearer(used), "Content-Type": "audio/wav"}
     async with used.http.post(f"{used.url}/core/api/echo", headers=headers, data=body()) as reply:
         assert await reply.content.read(5) == b"hello"
+    asking = asyncio.ensure_future(ask(used, "GET", "/core/api/slow"))
+    async with asyncio.timeout(10):
+        while not used.core.requests:
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        while len(used.core.broken_off) < 2:
+            await asyncio.sleep(0.01)
+    assert set(used.core.broken_off) == {"/api/echo", "/api/slow"}
     assert (await ask(used, "GET", "/core/api/config")).status == 200
 
 
