@@ -16,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, leave out tiers that were not asked for, and put e2e last."""
+    """Mark tests by their folder, leave out tiers that were not asked for, put e2e last, of it what shakes the node."""
     chosen, left_out = [], []
     for item in items:
         tier = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 left_out.append(item)
                 continue
         chosen.append(item)
-    chosen.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    chosen.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "upheaval")])
     items[:] = chosen
     if left_out:
         config.hook.pytest_deselected(items=left_out)

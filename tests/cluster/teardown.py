@@ -11,6 +11,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import firewall, footprint, process, versions
@@ -69,22 +70,31 @@ def down(ctx: Context, node: Node) -> None:
 
 def _end_containers(paths: Paths) -> int:
     """SIGTERM to all containers, SIGKILL to what is left; how many there were."""
-    found = list(_containers(paths))
-    for record, is_sandbox in found:
-        # A sandbox ends last: its network is the network of its containers.
-        if not is_sandbox:
-            _signal(record, signal.SIGTERM)
-    workloads = [record for record, is_sandbox in found if not is_sandbox]
+    found = list(containers(paths))
+    # A sandbox ends last: its network is the network of its containers.
+    workloads = [container.record for container in found if not container.is_sandbox]
+    for record in workloads:
+        _signal(record, signal.SIGTERM)
     with suppress(Failed):  # by force then
         until(lambda: not any(map(process.alive, workloads)), within=GRACE, what="end of containers")
-    for record, _ in found:
-        _signal(record, signal.SIGKILL)
-    until(lambda: not any(process.alive(record) for record, _ in found), within=GRACE, what="end of containers")
+    for container in found:
+        _signal(container.record, signal.SIGKILL)
+    until(lambda: not any(process.alive(one.record) for one in found), within=GRACE, what="end of containers")
     return len(workloads)
 
 
-def _containers(paths: Paths) -> Iterator[tuple[Record, bool]]:
-    """The first process of each container, and whether the container is a pod's sandbox."""
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that runs now: its first process, the pod it is of, and whether it is that pod's sandbox."""
+
+    record: Record
+    namespace: str
+    pod: str
+    is_sandbox: bool
+
+
+def containers(paths: Paths) -> Iterator[Container]:
+    """What containerd runs for the node, read from its files: it need not answer."""
     for bundle in (paths.containerd / "run" / "io.containerd.runtime.v2.task" / "k8s.io").glob("*"):
         pid_file, config = bundle / "init.pid", bundle / "config.json"
         if not pid_file.exists() or not config.exists():
@@ -95,8 +105,13 @@ def _containers(paths: Paths) -> Iterator[tuple[Record, bool]]:
         # The number may have a new owner; the control group carries the container's id.
         if record is None or not groups.exists() or bundle.name not in groups.read_text():
             continue
-        kind = json.loads(config.read_text()).get("annotations", {}).get("io.kubernetes.cri.container-type")
-        yield record, kind == "sandbox"
+        told = json.loads(config.read_text()).get("annotations", {})
+        yield Container(
+            record,
+            namespace=told.get("io.kubernetes.cri.sandbox-namespace", ""),
+            pod=told.get("io.kubernetes.cri.sandbox-name", ""),
+            is_sandbox=told.get("io.kubernetes.cri.container-type") == "sandbox",
+        )
 
 
 def _stragglers(paths: Paths) -> Iterator[Record]:

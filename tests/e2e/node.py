@@ -1,0 +1,66 @@
+"""What befalls a node: a sandbox that dies, a container runtime that restarts, a power cut. For the local cluster."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from tests.cluster import cluster, paths, teardown
+from tests.cluster.process import Daemon
+from tests.cluster.steps import Console, Context
+
+NAMESPACE = "home-assistant"
+COMMAND_WAIT = 180.0
+"""Seconds that stopping or starting the cluster may take."""
+
+
+def kill_sandbox(pod: str) -> None:
+    """The pod's pause process dies; what becomes of its containers is the node's affair."""
+    (found,) = _sandboxes(lambda one: (one.namespace, one.pod) == (NAMESPACE, pod))
+    os.kill(found.record.pid, signal.SIGKILL)
+
+
+async def restart_runtime() -> None:
+    """The container runtime ends, every sandbox of the node dies meanwhile, containerd comes back."""
+    async with _tools() as ctx:
+        node = cluster.node(ctx)
+        *_, containerd = node.daemons()
+        await asyncio.to_thread(containerd.stop)
+        for sandbox in _sandboxes(lambda _: True):
+            with suppress(ProcessLookupError):
+                os.kill(sandbox.record.pid, signal.SIGKILL)
+        await asyncio.to_thread(node.start_containerd)
+
+
+async def switch(command: str) -> None:
+    """`stop` or `start` the whole local cluster, as `make stop` and `make start` do."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.cluster", command),
+        cwd=paths.REPOSITORY,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(COMMAND_WAIT):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
+
+
+async def api_server() -> Daemon:
+    """The process of the cluster's API server."""
+    async with _tools() as ctx:
+        return next(daemon for daemon in cluster.node(ctx).plane.daemons() if daemon.name == "kube-apiserver")
+
+
+def _sandboxes(which: Callable[[teardown.Container], bool]) -> list[teardown.Container]:
+    return [one for one in teardown.containers(paths.from_environment()) if one.is_sandbox and which(one)]
+
+
+@asynccontextmanager
+async def _tools() -> AsyncIterator[Context]:
+    console = Console()
+    try:
+        yield Context(paths.from_environment(), console)
+    finally:
+        await asyncio.to_thread(console.close)
