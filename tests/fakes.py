@@ -6,12 +6,13 @@ test.
 """
 
 import asyncio
-import copy
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from supervisor_k8s.errors import ClusterConflictError, ClusterRefusedError, TookTooLongError
 from supervisor_k8s.model.intent import Manifest
@@ -89,7 +90,7 @@ class FakeCluster:
         old = self._objects.get((kind, name))
         if old is not None and not _is_ours(old):
             raise ClusterRefusedError(f"{kind} {name} exists and is not ours")
-        new = copy.deepcopy(dict(manifest))
+        new = _copy(manifest)
         new["metadata"] = {**new["metadata"], **(_identity(old) if old else self._birth())}
         if old is not None:
             new["status"] = old.get("status", {})
@@ -143,7 +144,7 @@ class FakeCluster:
         key = live["kind"], live["metadata"]["name"]
         old = self._objects.get(key)
         self._version += 1
-        new = copy.deepcopy(dict(live))
+        new = _copy(live)
         new["metadata"] = {**self._birth(), **new["metadata"], "resourceVersion": str(self._version)}
         self._objects[key] = new
         self._tell(key[0], old, new)
@@ -165,9 +166,18 @@ class FakeCluster:
 
     def end(self, pod: str) -> None:
         """A Terminating pod is gone at last."""
+        assert "deletionTimestamp" in self._objects["Pod", pod]["metadata"], f"Nobody has deleted {pod} yet"
         live = self._objects.pop(("Pod", pod))
         self._tell("Pod", live, None)
         self._play_owner(live)
+
+    async def stopping(self, pod: str) -> None:
+        """Wait until somebody has deleted a pod that is slow to stop."""
+
+        def deleted() -> bool | None:
+            return "deletionTimestamp" in self._objects["Pod", pod]["metadata"] or None
+
+        await self.until(deleted, within=10)
 
     def exit(self, pod: str, container: str, code: int) -> None:
         """The program of a container ends; a container beside it runs on."""
@@ -294,6 +304,12 @@ class FakeCluster:
     def _time(self) -> str:
         self._now += timedelta(seconds=1)
         return self._now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _copy(live: Mapping[str, Any]) -> Object:
+    """As it would come over the wire; many times faster than `copy.deepcopy`."""
+    copied: Object = orjson.loads(orjson.dumps(live))
+    return copied
 
 
 def _is_ours(live: Mapping[str, Any]) -> bool:

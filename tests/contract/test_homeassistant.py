@@ -80,9 +80,7 @@ async def test_one_operation_at_a_time(home: Home) -> None:
     """A second one is refused with upstream's text while the first goes on."""
     home.cluster.slow_stop = True
     stopping = asyncio.ensure_future(home.raw("POST", "/core/stop", token=CLI_TOKEN))
-    async with asyncio.timeout(5):
-        while not (await home.raw("GET", "/jobs/info", token=CLI_TOKEN)).data["jobs"]:
-            await asyncio.sleep(0.01)
+    await home.cluster.stopping("homeassistant-0")
     answer = await home.raw("POST", "/core/restart", token=CLI_TOKEN)
     assert (answer.status, answer.message) == (400, "Another job is running for job group home_assistant_core")
     home.cluster.end("homeassistant-0")

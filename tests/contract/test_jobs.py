@@ -25,6 +25,7 @@ async def test_a_running_job_can_be_watched(home: Home) -> None:
     with pytest.raises(SupervisorBadRequestError, match=f"Job {job.uuid.hex} is not done!"):
         await client.jobs.delete_job(job.uuid)
     (pod,) = home.cluster.pods(io__hass__addon="core_mosquitto")
+    await home.cluster.stopping(pod["metadata"]["name"])
     home.cluster.end(pod["metadata"]["name"])
     assert (await stopping).status == 200
     assert (await client.jobs.info()).jobs == []
