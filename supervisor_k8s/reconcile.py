@@ -41,6 +41,10 @@ class Cluster(Protocol):
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Live]:
         """From the watch cache, by labels."""
 
+    @property
+    def revision(self) -> object:
+        """Another one after every change of the cache."""
+
     async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T:
         """Wait for something else than None; asked after every change of the cache. TookTooLongError."""
 

@@ -93,6 +93,10 @@ class FusedCluster:
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Any]:
         return self._cluster.select(kind, labels)
 
+    @property
+    def revision(self) -> object:
+        return self._cluster.revision
+
     async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T:
         return await self._cluster.until(condition, within=within)
 

@@ -54,6 +54,7 @@ class FakeCluster:
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
+        self.revision = object()
         self._version = 100
         self._now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -288,6 +289,7 @@ class FakeCluster:
             raise self._failures[verb].pop(0)
 
     def _tell(self, kind: str, old: Object | None, new: Object | None) -> None:
+        self.revision = object()
         if _is_ours(new or old or {}):
             for listener in self._listeners:
                 listener(kind, old, new)

@@ -38,7 +38,7 @@ SYSTEM = {
 
 
 async def installed(call: Call) -> Any:
-    return {"addons": [views.addon_item(addon) for addon in shown.addons(call.services)]}
+    return {"addons": shown.addon_items(call.services, views.addon_item)}
 
 
 async def info(call: Call) -> Any:

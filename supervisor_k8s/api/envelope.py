@@ -126,7 +126,10 @@ def _has_secret(value: Any) -> bool:
 
 
 def _json(value: Any, code: int) -> web.Response:
-    content = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        content = orjson.dumps(value, default=_plain)
+    except TypeError:  # keys that are numbers, as an add-on's options may have: slower by far, so only then
+        content = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
     return web.Response(body=content, status=code, content_type="application/json", charset="utf-8")
 
 

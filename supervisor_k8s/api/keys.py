@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
+from supervisor_k8s.api.memo import Memo
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.access import Caller
 from supervisor_k8s.model.site import Site
@@ -52,6 +53,7 @@ class Services:
     """Our own, CalVer."""
     restart: Callable[[], Awaitable[None]]
     """Begins our own restart and returns."""
+    memo: Memo = field(default_factory=Memo)
 
 
 SERVICES = web.AppKey("SERVICES", Services)

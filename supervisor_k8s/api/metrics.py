@@ -6,11 +6,12 @@ gauge that is told of every change is wrong after the first change that nobody t
 
 import platform
 import time
-from collections import Counter
+from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import cache
 
 from aiohttp import web
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Counter, Summary
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -45,9 +46,20 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
         method = request.method if request.method in METHODS else "other"
-        metrics.API_REQUESTS.labels(method=method, route=route, status=status).inc()
+        _requests(method, route, status).inc()
         if not request.get(STREAMING) and status != "101":
-            metrics.API_SECONDS.labels(method=method, route=route).observe(time.perf_counter() - began)
+            _seconds(method, route).observe(time.perf_counter() - began)
+
+
+@cache
+def _requests(method: str, route: str, status: str) -> Counter:
+    """The series of these labels. To look it up by its labels costs more than to count; there are few, as of routes."""
+    return metrics.API_REQUESTS.labels(method=method, route=route, status=status)
+
+
+@cache
+def _seconds(method: str, route: str) -> Summary:
+    return metrics.API_SECONDS.labels(method=method, route=route)
 
 
 def create_metrics_app(version: str, workloads: Callable[[], Iterable[tuple[Kind, AddonState]]]) -> web.Application:
@@ -83,7 +95,7 @@ class _Page(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from REGISTRY.collect()
         yield self._build()
-        yield _states(Counter(self._workloads()))
+        yield _states(Tally(self._workloads()))
 
     def _build(self) -> Metric:
         family = GaugeMetricFamily("supervisor_build_info", "What runs here; always 1.", labels=["version", "python"])

@@ -1,6 +1,6 @@
 """Gathers what a reply about add-ons says, from the services that know the parts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from supervisor_k8s.api import views
@@ -33,6 +33,12 @@ def addon(services: Services, slug: str) -> ShownAddon:
 def addons(services: Services) -> Iterator[ShownAddon]:
     """All installed ones, by slug."""
     return (addon(services, slug) for slug in sorted(services.addons.installed()))
+
+
+def addon_items(services: Services, view: Callable[[ShownAddon], dict[str, Any]]) -> list[dict[str, Any]]:
+    """All installed ones as `view`, a function of `views`, shows them; made again when one may have changed."""
+    made_of = (*services.addons.revision, services.repositories.catalogue, services.core.version)
+    return services.memo.get(view.__name__, made_of, lambda: [view(one) for one in addons(services)])
 
 
 async def addon_info(services: Services, slug: str) -> dict[str, Any]:

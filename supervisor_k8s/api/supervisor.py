@@ -60,7 +60,7 @@ async def info(call: Call) -> Any:
         "healthy": not services.resolution.unhealthy,
         "ip_address": services.site.supervisor_address,
         "feature_flags": services.preferences.feature_flags,
-        "addons": [views.supervisor_addon(addon) for addon in shown.addons(services)],
+        "addons": shown.addon_items(services, views.supervisor_addon),
         "addons_repositories": [
             {"name": repository.name, "slug": slug}
             for slug, repository in services.repositories.catalogue.repositories.items()

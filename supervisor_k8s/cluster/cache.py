@@ -28,6 +28,8 @@ class Cache:
         self._tables = {kind.name: _Table() for kind in CACHED}
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
+        self.revision = object()
+        """Another one after every change."""
 
     def get(self, kind: str, name: str) -> Live | None:
         """The object, None when there is none. ClusterUnavailableError before the first list of its kind."""
@@ -124,6 +126,7 @@ class Cache:
     def _set(self, kind: Kind, name: str, new: Live | None) -> None:
         table = self._tables[kind.name]
         old = table.put(name, new)
+        self.revision = object()
         metrics.CACHED_OBJECTS.labels(kind=kind.name).set(len(table.objects))
         for listener in self._listeners:
             listener(kind.name, old, new)

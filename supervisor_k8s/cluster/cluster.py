@@ -65,6 +65,11 @@ class Cluster:
         """
         return await self._cache.until(condition, within=within)
 
+    @property
+    def revision(self) -> object:
+        """Another one after every change of one of our objects: while it is the same, what was read is still true."""
+        return self._cache.revision
+
     def subscribe(self, listener: Listener) -> None:
         """Call `listener(kind, old, new)` at every change of one of our objects, in order."""
         self._cache.subscribe(listener)

@@ -111,6 +111,11 @@ class Addons:
         """Records by slug, without those that are being removed."""
         return {slug: record for slug, record in self._records.addons.items() if not _is_going(record)}
 
+    @property
+    def revision(self) -> tuple[object, object]:
+        """Other ones after everything that changes a record or a state."""
+        return self._records.addons, self._cluster.revision
+
     def get(self, slug: str) -> InstalledAddon:
         """The record of an installed add-on, else AddonNotInstalledError (in the store) or AddonNotFoundError."""
         record = self._records.addons.get(slug)

@@ -148,7 +148,7 @@ class HouseCluster(FakeCluster):
 
 @dataclass
 class Home:
-    """One installation. `cluster` and `core` outlive our restarts."""
+    """One installation. `cluster` and `core` outlive our restarts. Without a `store` there are local add-ons only."""
 
     folder: Path
     store: str
@@ -158,6 +158,7 @@ class Home:
     )
     in_charge: bool = True
     """Whether the Lease is ours."""
+    cluster_kind: type["HouseCluster"] = HouseCluster
     cluster: HouseCluster = field(init=False)
     core: FakeCore = field(init=False)
     house: House = field(init=False)
@@ -168,7 +169,7 @@ class Home:
     _life: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cluster = HouseCluster(self.core_address)
+        self.cluster = self.cluster_kind(self.core_address)
         self.core = FakeCore(self.keys)
         self.core.host, self.core.port = self.core_address, CORE_PORT
         for secret in link_secrets(self.keys, builders.site()):
@@ -203,7 +204,7 @@ class Home:
             shared_claim="home-assistant-shared",
             share=str(self.share),
             state=str(self.folder / "state"),
-            repositories={"core": f"{self.store}/core"},
+            repositories={"core": f"{self.store}/core"} if self.store else {},
         )
         self.house = build(
             settings,
