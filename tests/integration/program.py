@@ -148,7 +148,8 @@ class Program:
     async def states(self) -> dict[str, str]:
         """Installed add-on to its state."""
         answer = await self.ask("GET", "/addons")
-        assert answer.ok, answer
+        ended = None if self._process is None else self._process.returncode
+        assert answer.ok, f"{answer}, exit code {ended}\n{self.said(40)}"
         return {addon["slug"]: addon["state"] for addon in answer.body["data"]["addons"]}
 
     async def become(self, within: float = 30.0, **states: str) -> None:

@@ -118,7 +118,7 @@ class House:
             found = [*self.kubelet.faults, *await self._unwanted(states)]
             if not found:
                 break
-            assert time.monotonic() < deadline, "\n".join(found)
+            assert time.monotonic() < deadline, "\n".join([*found, self.program.said(40)])
             await asyncio.sleep(0.05)
         for subject in self.subjects:
             subject.may_be, subject.said = {Is(states.get(subject.slug, Is.ABSENT))}, []
