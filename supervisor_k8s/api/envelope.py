@@ -125,12 +125,20 @@ def _has_secret(value: Any) -> bool:
     return isinstance(value, list) and any(_has_secret(item) for item in value)
 
 
+def written(value: Any) -> orjson.Fragment:
+    """A part of an answer that is needed as it is more than once."""
+    return orjson.Fragment(_dumped(value))
+
+
 def _json(value: Any, code: int) -> web.Response:
+    return web.Response(body=_dumped(value), status=code, content_type="application/json", charset="utf-8")
+
+
+def _dumped(value: Any) -> bytes:
     try:
-        content = orjson.dumps(value, default=_plain)
+        return orjson.dumps(value, default=_plain)
     except TypeError:  # keys that are numbers, as an add-on's options may have: slower by far, so only then
-        content = orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    return web.Response(body=content, status=code, content_type="application/json", charset="utf-8")
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
+
 from supervisor_k8s.api import views
+from supervisor_k8s.api.envelope import written
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.views import Assets, ShownAddon
 from supervisor_k8s.errors import RefusedError
@@ -35,10 +38,10 @@ def addons(services: Services) -> Iterator[ShownAddon]:
     return (addon(services, slug) for slug in sorted(services.addons.installed()))
 
 
-def addon_items(services: Services, view: Callable[[ShownAddon], dict[str, Any]]) -> list[dict[str, Any]]:
-    """All installed ones as `view`, a function of `views`, shows them; made again when one may have changed."""
+def addon_items(services: Services, view: Callable[[ShownAddon], dict[str, Any]]) -> orjson.Fragment:
+    """A list of all installed ones as `view`, a function of `views`, shows them; made again when one may differ."""
     made_of = (*services.addons.revision, services.repositories.catalogue, services.core.version)
-    return services.memo.get(view.__name__, made_of, lambda: [view(one) for one in addons(services)])
+    return services.memo.get(view.__name__, made_of, lambda: written([view(one) for one in addons(services)]))
 
 
 async def addon_info(services: Services, slug: str) -> dict[str, Any]:
