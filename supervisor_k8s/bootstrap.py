@@ -5,6 +5,7 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 """
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Callable, Collection, Mapping
@@ -32,6 +33,7 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.remote.version_file import VersionFile
 from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
@@ -41,6 +43,7 @@ from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
+from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.images import Images
@@ -53,6 +56,7 @@ from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.services.storage import Storage
+from supervisor_k8s.services.versions import Versions
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
@@ -145,13 +149,19 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)  # noqa: PLW0108 - core is made below
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     preferences = Preferences(records=records, log_level=settings.log_level)
+    versions = Versions(
+        records=records,
+        fetch=VersionFile(url=settings.versions_url).fetch,
+        channel=lambda: str(preferences.get("channel")),
+        machine=settings.machine,
+    )
     core = Core(
         cluster=cluster,
         converge=converge,
         records=records,
         site=site,
         image=settings.core_image.replace("{machine}", settings.machine),
-        first_version=settings.core_version or core_service.FIRST_VERSION,
+        first_version=lambda: first_version(settings.core_version, versions),
         neighbours=core_service.Neighbours(
             link_secrets=link.secrets,
             make_directories=volume.make_directories,
@@ -161,6 +171,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             wait_up=lambda within: home_assistant.wait_up(within=within),
             ask=home_assistant.post,
             timezone=lambda: preferences.timezone,
+            latest=lambda: versions.core,
             poke=reconciler.poke,
         ),
     )
@@ -245,6 +256,14 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         addons=addons,
         addon_settings=addon_settings,
         core=core,
+        core_update=CoreUpdate(
+            core=core,
+            latest=lambda: versions.core,
+            components=home_assistant.components,
+            report=resolution.report,
+            settle=resolution.settle,
+        ),
+        versions=versions,
         repositories=repositories,
         discovery=discovery,
         registry=registry,
@@ -290,6 +309,8 @@ def connect(house: House) -> None:
     house.services.repositories.reloaded.connect(
         lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
     )
+    for key in ("supervisor", "core", "os"):
+        house.services.versions.fetched.connect(functools.partial(tell_update, send, key))
     house.services.preferences.changed.connect(apply_log_level)
     apply_log_level(house.records.preferences)
     for name in house.records.damaged:
@@ -307,6 +328,18 @@ def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:
 def apply_log_level(changes: Mapping[str, Any]) -> None:
     if level := changes.get("logging"):
         log.set_level(level)
+
+
+def tell_update(send: Callable[[Mapping[str, Any]], None], key: str, _: object) -> None:
+    """Have the frontend ask for this anew."""
+    send({"event": "supervisor_update", "update_key": key, "data": {}})
+
+
+async def first_version(chosen: str | None, versions: Versions) -> str:
+    """Core's version of a new installation: the administrator's, else the channel's, else the one we were made with."""
+    if chosen is None and versions.core is None:
+        await versions.reload()
+    return chosen or versions.core or core_service.FIRST_VERSION
 
 
 def known_addons(repositories: Repositories, records: Records) -> Collection[AddonConfig]:

@@ -251,6 +251,16 @@ class CoreVersionInstalledError(RefusedError):
     error_key = "homeassistant_update_already_installed_error"
 
 
+class CoreUpdateError(RefusedError):
+    """An update of Home Assistant Core failed; the text says what runs now."""
+
+    error_key = "homeassistant_update_error"
+
+
+class VersionsUnavailableError(SupervisorError):
+    message = "The versions at {url} cannot be read: {reason}"
+
+
 class CoreNotRunningError(RefusedError):
     message = "Home Assistant is not running"
 

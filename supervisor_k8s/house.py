@@ -72,6 +72,7 @@ class House:
             looking = (self.reconciler.run, self.recovery.run, self.states.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
+            tasks.create_task(self.services.versions.run())
             await self._finish_what_was_left()
             while True:
                 await self.stage.again.wait()

@@ -150,6 +150,10 @@ class Settings:
     """Core's image without tag; `{machine}` is filled in."""
     link_image: str | None = _read("SUPERVISOR_K8S_LINK_IMAGE", _text, default=None)
     """Image of the link sidecars and of `hold`; our own pod's image when unset."""
+    versions_url: str = _read(
+        "SUPERVISOR_K8S_VERSIONS_URL", _text, default="https://version.home-assistant.io/{channel}.json"
+    )
+    """Where Home Assistant Core's versions are offered; `{channel}` is filled in. Nothing else of it is used."""
     image_pull_policy: str = _read(
         "SUPERVISOR_K8S_IMAGE_PULL_POLICY", _one_of("IfNotPresent", "Always", "Never"), default="IfNotPresent"
     )

@@ -40,6 +40,8 @@ class FakeCore:
         """Access tokens given out, the last one is valid."""
         self.answers: dict[str, Any] = {"config/auth/list": [{"id": "1", "name": "Supervisor"}]}
         """Result of each websocket command; unknown ones are refused."""
+        self.documents: dict[str, Any] = {}
+        """JSON of the answer to a path; others say `{"ok": true}`."""
         self.refusals: dict[str, int] = {}
         """Status of the answer to a path."""
         self.requests: list[tuple[str, str, Any]] = []
@@ -115,6 +117,8 @@ class FakeCore:
         self.headers.append(request.headers)
         if request.path in self.refusals:
             return web.Response(status=self.refusals[request.path])
+        if request.path in self.documents:
+            return web.json_response(self.documents[request.path])
         if request.path == "/api/slow":
             await self._wait(request)
         if request.path == "/api/missing":

@@ -8,7 +8,7 @@ test.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,8 @@ class Behaviour:
     """The runtime's sentence; the container then waits with ImagePullBackOff."""
     exit_code: int | None = None
     """The program ends at once with this code."""
+    crash_loop: int | None = None
+    """It is started again and again and ends with this code each time."""
 
 
 class FakeCluster:
@@ -210,9 +212,11 @@ class FakeCluster:
         """What scheduler and kubelet do with a pod that has no gate."""
         pod = self._objects["Pod", name]
         behaviours = {c["name"]: self.behaviours.get(c["image"], Behaviour()) for c in pod["spec"]["containers"]}
+        if pod["spec"].get("restartPolicy", "Always") == "Never":
+            behaviours = {name: replace(behaviour, crash_loop=None) for name, behaviour in behaviours.items()}
         since = self._time()
         statuses = [self._container(c, behaviours[c["name"]]) for c in pod["spec"]["containers"]]
-        runs = all(b.pull_error is None for b in behaviours.values())
+        runs = all(b.pull_error is None and b.crash_loop is None for b in behaviours.values())
         ready = runs and all(b.ready for b in behaviours.values())
         address = f"10.42.0.{len(self.calls) % 250 + 1}"
         self._change("Pod", name, spec={**pod["spec"], "nodeName": "node"})
@@ -276,8 +280,12 @@ class FakeCluster:
         state: Object = {"running": {"startedAt": self._time()}}
         if behaviour.pull_error is not None:
             state = {"waiting": {"reason": "ImagePullBackOff", "message": behaviour.pull_error}}
-        runs = behaviour.pull_error is None
-        status = {"name": container["name"], "image": container["image"], "restartCount": 0, "state": state}
+        runs = behaviour.pull_error is None and behaviour.crash_loop is None
+        last: Object = {}
+        if behaviour.crash_loop is not None:
+            state = {"waiting": {"reason": "CrashLoopBackOff"}}
+            last = {"lastState": {"terminated": {"exitCode": behaviour.crash_loop}}}
+        status = {"name": container["name"], "image": container["image"], "restartCount": 0, "state": state, **last}
         return {**status, "started": runs, "ready": runs and behaviour.ready}
 
     def _change(self, kind: str, name: str, **fields: Any) -> None:

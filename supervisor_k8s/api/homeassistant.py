@@ -75,14 +75,14 @@ async def rebuild(call: Call) -> None:
 
 
 async def update(call: Call) -> Any:
-    core, version = call.services.core, call.body.get("version")
+    core_update, version = call.services.core_update, call.body.get("version")
     if call.body.get("backup"):
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")
     outcome = await call.services.jobs.do(
         "home_assistant_core_update",
         None,
         GROUP,
-        lambda progress: core.update(version, progress.stage),
+        lambda progress: core_update.update(version, progress.stage),
         background=call.body["background"],
     )
     return {"job_id": outcome.job} if outcome.running else None

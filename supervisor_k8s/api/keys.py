@@ -16,6 +16,7 @@ from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
+from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.ingress import Ingress
@@ -25,6 +26,7 @@ from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
+from supervisor_k8s.services.versions import Versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,8 @@ class Services:
     addons: Addons
     addon_settings: AddonSettings
     core: Core
+    core_update: CoreUpdate
+    versions: Versions
     repositories: Repositories
     discovery: Discovery
     registry: ServiceRegistry

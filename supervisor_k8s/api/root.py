@@ -39,11 +39,13 @@ async def available_updates(call: Call) -> Any:
 
 
 async def refresh_updates(call: Call) -> None:
+    """Both as upstream: what cannot be had is logged, not answered."""
+    await call.services.versions.reload()
     await call.services.repositories.reload()
 
 
-async def reload_updates(_call: Call) -> None:
-    """Versions of Core and of ourselves come with the installation; there is nothing to fetch."""
+async def reload_updates(call: Call) -> None:
+    await call.services.versions.reload()
 
 
 ROUTES: tuple[Route, ...] = (

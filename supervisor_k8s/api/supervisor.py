@@ -75,6 +75,8 @@ async def options(call: Call) -> None:
         changes["detect_blocking_io"] = changes["detect_blocking_io"] != "off"
     if changes:
         await call.services.preferences.set(changes)
+    if "channel" in changes:
+        call.services.versions.look_soon()
     if "timezone" in changes:
         await call.services.core.set_options({"timezone": changes["timezone"]})
     if repositories is not None:
@@ -89,6 +91,7 @@ async def update(call: Call) -> None:
 
 
 async def reload(call: Call) -> None:
+    await call.services.versions.reload()
     await call.services.resolution.healthcheck()
 
 

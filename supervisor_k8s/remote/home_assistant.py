@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -143,6 +143,14 @@ class HomeAssistant:
         recorder = answer.get("recorder_state") or {}
         migrating = bool(recorder.get("migration_in_progress")) and not recorder.get("migration_is_live")
         return CoreState(state=str(answer.get("state")), migrating=migrating)
+
+    async def components(self) -> Collection[str]:
+        """What Core has loaded. CoreUnreachableError, CoreAnswerError."""
+        answer = await self.get("/api/config", within=PUSH_WAIT)
+        found = answer.get("components") if isinstance(answer, Mapping) else None
+        if not isinstance(found, list):
+            raise CoreAnswerError(request="GET /api/config", reason="no components are named")
+        return found
 
     async def is_up(self) -> bool:
         """Whether Core is running now; False too when it cannot be asked. An open websocket says so without a request:

@@ -18,7 +18,6 @@ from supervisor_k8s.errors import (
     CoreMigratingError,
     CoreStartError,
     CoreUnreachableError,
-    CoreVersionInstalledError,
     NotReadyError,
     RefusedError,
     TookTooLongError,
@@ -32,6 +31,7 @@ from supervisor_k8s.model.recovery import core_token_secret, recovered_core
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import NO_ADDRESS, AddonState, Status, observe_core, pod_address
 from supervisor_k8s.model.token import digest
+from supervisor_k8s.model.versions import is_newer
 from supervisor_k8s.reconcile import Cluster, Live, Workload
 from supervisor_k8s.remote.home_assistant import CoreState, Door
 from supervisor_k8s.state.records import Records
@@ -73,6 +73,8 @@ class Neighbours:
     ask: Callable[[str], Awaitable[Any]]
     """The answer to an empty POST to a path of Core's API."""
     timezone: Callable[[], str]
+    latest: Callable[[], str | None]
+    """The newest version that is offered; None when nobody said one."""
     poke: Callable[[str], None]
     """Has the reconciler look at a workload soon."""
 
@@ -89,9 +91,9 @@ class Core:
         site: Site,
         image: str,
         neighbours: Neighbours,
-        first_version: str = FIRST_VERSION,
+        first_version: Callable[[], Awaitable[str]],
     ) -> None:
-        """`image` is the official one of this machine, without tag."""
+        """`image` is the official one of this machine, without tag; `first_version` is asked for a new installation."""
         self._cluster = cluster
         self._converge = converge
         self._records = records
@@ -140,12 +142,12 @@ class Core:
         return Door(address=address, by_token=by_token, refresh_token=self.record.refresh_token if by_token else None)
 
     def info(self) -> Mapping[str, Any]:
-        """The facts of `GET /core/info` under upstream's keys. Newer versions are not known yet: none is offered."""
-        record = self.record
+        """The facts of `GET /core/info` under upstream's keys."""
+        record, latest = self.record, self._to.latest()
         return {
             "version": record.version,
-            "version_latest": record.version,
-            "update_available": False,
+            "version_latest": latest or record.version,
+            "update_available": is_newer(latest, record.version),
             "machine": self._site.machine,
             "ip_address": self.address(),
             "arch": self._site.arch,
@@ -191,7 +193,7 @@ class Core:
             _LOGGER.warning(
                 "Core's record was missing and the cluster's Core does not tell enough: it is launched anew"
             )
-        await self._records.save_core(recovered or CoreRecord(version=self._first_version, uuid=uuid))
+        await self._records.save_core(recovered or CoreRecord(version=await self._first_version(), uuid=uuid))
 
     async def boot(self) -> None:
         """At our own start: a Core that never ran is launched if it is to boot. One that runs is left alone.
@@ -231,21 +233,17 @@ class Core:
         """Make the container anew: here every restart does."""
         await self.restart(safe_mode=safe_mode, force=force)
 
-    async def update(self, version: str | None = None, on_stage: Callable[[str], None] = lambda _: None) -> None:
+    async def switch(self, version: str, on_stage: Callable[[str], None] = lambda _: None) -> None:
         """Go to `version`: bring its image to a node, then restart with it if Core is meant to run.
 
-        CoreVersionInstalledError, ImagePullError (nothing was changed then), CoreStartError.
+        ImagePullError (nothing was changed then), CoreStartError, also as soon as it keeps ending.
         """
-        if version is None:
-            raise RefusedError("The latest version of Home Assistant is not known here; name the version to install")
-        if version == self.version:
-            raise CoreVersionInstalledError(version=version)
         await self._refuse_in_migration(force=False)
         await self._to.pull(f"{self.image}:{version}", on_stage)
         await self._records.update_core(lambda now: replace(now, version=version))
         if self.record.intent.wanted is Wanted.RUNNING:
             await self._renew()
-            await self._up()
+            await self._up(ends_are_final=True)
 
     async def check(self) -> None:
         """Have the running Core check its configuration files. RefusedError with its findings."""
@@ -315,21 +313,24 @@ class Core:
             timezone=record.timezone,
         )
 
-    async def _up(self) -> None:
-        """Wait until the pod serves, then until Core says that it runs."""
+    async def _up(self, *, ends_are_final: bool = False) -> None:
+        """Wait until the pod serves, then until Core says that it runs. The cluster starts a Core that ended again and
+        again; with `ends_are_final` that is not waited for.
+        """
 
         def settled() -> Status | None:
             status = self.status()
-            return status if status.fatal or status.state is AddonState.STARTED else None
+            ended = status.state is AddonState.ERROR and ends_are_final
+            return status if status.fatal or ended or status.state is AddonState.STARTED else None
 
         try:
             status = await self._cluster.until(settled, within=UP_WAIT)
-            if not status.fatal:
+            if status.state is AddonState.STARTED:
                 await self._to.wait_up(UP_WAIT)
         except TookTooLongError as error:
             reason = self.status().reason or str(error)
             raise CoreStartError(f"Home Assistant Core did not start within {UP_WAIT:.0f} s: {reason}") from error
-        if status.fatal:
+        if status.state is not AddonState.STARTED:
             raise CoreStartError(f"Home Assistant Core cannot start: {status.reason}")
 
     async def _refuse_in_migration(self, *, force: bool) -> None:

@@ -42,6 +42,8 @@ class Records:
     """The user's store repositories as configured (`<url>[#<branch>]`), without the built-in ones."""
     ingress: Mapping[str, Any]
     link: Mapping[str, Any]
+    versions: Mapping[str, Any]
+    """The last version file that was read; empty before the first one."""
     damaged: tuple[str, ...]
 
     def __init__(self, directory: Path, may_write: Callable[[], None] = lambda: None) -> None:
@@ -55,6 +57,7 @@ class Records:
         self._repositories = StateFile(directory / "repositories.json")
         self._ingress = StateFile(directory / "ingress.json")
         self._link = StateFile(directory / "link.json")
+        self._versions = StateFile(directory / "versions.json")
         self._addons: dict[str, StateFile] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -84,6 +87,7 @@ class Records:
         self.repositories = _read(self._repositories, _texts, absent=())
         self.ingress = _read(self._ingress, _mapping, absent={})
         self.link = _read(self._link, _mapping, absent={})
+        self.versions = _read(self._versions, _mapping, absent={})
         self.addons = dict(self._read_addons(addons))
         self.damaged = tuple(sorted(_damaged(self._directory)))
 
@@ -148,6 +152,9 @@ class Records:
 
     async def save_link(self, value: Mapping[str, Any]) -> None:
         await self._write("link", self._link, value)
+
+    async def save_versions(self, value: Mapping[str, Any]) -> None:
+        await self._write("versions", self._versions, value)
 
     async def _write(self, attribute: str, file: StateFile, value: Any) -> None:
         self._may_write()

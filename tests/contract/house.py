@@ -156,6 +156,8 @@ class Home:
     core_address: str = field(
         default_factory=lambda: f"127.77.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
     )
+    versions_url: str = "http://127.0.0.1:9/{channel}.json"
+    """Of the version file; nobody listens there."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     cluster_kind: type["HouseCluster"] = HouseCluster
@@ -204,6 +206,7 @@ class Home:
             shared_claim="home-assistant-shared",
             share=str(self.share),
             state=str(self.folder / "state"),
+            versions_url=self.versions_url,
             repositories={"core": f"{self.store}/core"} if self.store else {},
         )
         self.house = build(

@@ -15,7 +15,6 @@ from supervisor_k8s.errors import (
     CoreMigratingError,
     CoreStartError,
     CoreUnreachableError,
-    CoreVersionInstalledError,
     RefusedError,
 )
 from supervisor_k8s.model.intent import CORE_KEY, Wanted
@@ -40,6 +39,7 @@ class Outside:
         self.directories: list[str] = []
         self.pulled: list[str] = []
         self.migrating = False
+        self.latest: str | None = None
         self.answer: Any = {"result": "valid", "errors": None}
 
     async def make_directories(self, paths: Any) -> None:
@@ -51,6 +51,9 @@ class Outside:
     async def pull(self, image: str, on_stage: Callable[[str], None]) -> None:
         on_stage("pulling")
         self.pulled.append(image)
+
+    async def first_version(self) -> str:
+        return "2026.11.0"
 
     async def state(self) -> CoreState:
         return CoreState(state="STARTING" if self.migrating else "RUNNING", migrating=self.migrating)
@@ -78,6 +81,7 @@ class House:
             records=records,
             site=self.site,
             image=IMAGE,
+            first_version=self.outside.first_version,
             neighbours=Neighbours(
                 link_secrets=self.link.secrets,
                 make_directories=self.outside.make_directories,
@@ -87,6 +91,7 @@ class House:
                 wait_up=self.outside.wait_up,
                 ask=self.outside.ask,
                 timezone=lambda: "Europe/Zurich",
+                latest=lambda: self.outside.latest,
                 poke=self.reconciler.poke,
             ),
         )
@@ -309,18 +314,28 @@ async def test_a_chosen_image_comes_with_the_next_launch(house: House) -> None:
 async def test_an_update_pulls_first_and_then_restarts(house: House) -> None:
     """The image is on a node before the old Core ends."""
     await house.core.boot()
-    await house.core.update("2026.11.1")
+    await house.core.switch("2026.11.1")
     assert house.outside.pulled == [f"{IMAGE}:2026.11.1"]
     assert house.cluster.pods()[0]["spec"]["containers"][0]["image"] == f"{IMAGE}:2026.11.1"
     assert house.core.info()["version"] == "2026.11.1"
 
 
-async def test_updates_to_nowhere_are_refused(house: House) -> None:
-    """The same version, or none named where none newer is known."""
-    with pytest.raises(CoreVersionInstalledError, match=r"2026\.11\.0 is already installed"):
-        await house.core.update("2026.11.0")
-    with pytest.raises(RefusedError, match="name the version"):
-        await house.core.update()
+async def test_a_newer_version_is_offered(house: House) -> None:
+    """What the channel says, and whether it is an update; nothing as long as nobody said one."""
+    for latest, shown, update in (
+        (None, "2026.11.0", False), ("2026.11.1", "2026.11.1", True), ("2026.10.4", "2026.10.4", False),
+    ):  # fmt: skip
+        house.outside.latest = latest
+        info = house.core.info()
+        assert (info["version_latest"], info["update_available"]) == (shown, update)
+
+
+async def test_a_new_version_that_keeps_ending_is_not_waited_for(house: House) -> None:
+    """The quarter of an hour that a start may take is for one that is on its way."""
+    await house.core.boot()
+    house.cluster.behaviours[f"{IMAGE}:2026.11.1"] = Behaviour(crash_loop=1)
+    with pytest.raises(CoreStartError, match="keeps ending with exit code 1"):
+        await house.core.switch("2026.11.1")
 
 
 @pytest.mark.parametrize(
@@ -365,7 +380,7 @@ async def test_the_door_follows_cores_version(house: House) -> None:
     assert door is not None
     assert (door.address, door.by_token) == (house.core.address(), False)
     await house.core.set_options({"refresh_token": "secret"})
-    await house.core.update("2026.2.3")
+    await house.core.switch("2026.2.3")
     door = house.core.door()
     assert door is not None
     assert (door.by_token, door.refresh_token) == (True, "secret")
