@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 left_out.append(item)
                 continue
         chosen.append(item)
-    chosen.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "upheaval")])
+    chosen.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "upheaval", "late")])
     items[:] = chosen
     if left_out:
         config.hook.pytest_deselected(items=left_out)
