@@ -105,7 +105,9 @@ class Git:
                 await self.clone(path, source)
                 return True
             try:
-                changed = await self._refresh(path, source)
+                changed = await self._fetch_new(path, source)
+                await self._local(path, "reset", "--quiet", "--hard", "FETCH_HEAD")
+                await self._local(path, "clean", "--quiet", "-ffdx")
                 if changed:
                     await self._drop_leftovers(path)
             except _DamagedError:
@@ -123,19 +125,21 @@ class Git:
             try:
                 await asyncio.to_thread(_empty, fresh)
                 await self._git(fresh, "init", "--quiet", "--template=")
-                await self._refresh(fresh, source)
+                await self._fetch(fresh, source)
+                await self._check_size(fresh)
+                await self._local(fresh, "reset", "--quiet", "--hard", "FETCH_HEAD")
                 await asyncio.to_thread(_take_place, fresh, path, old)
             finally:
                 await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
 
-    async def _refresh(self, path: Path, source: RepositoryUrl) -> bool:
+    async def _fetch_new(self, path: Path, source: RepositoryUrl) -> bool:
+        """Whether the other side has something else than the working copy, which is not touched yet."""
         await self._fetch(path, source)
-        before = await self._local(path, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", allowed=(0, 1))
-        after = await self._local(path, "rev-parse", "--verify", "FETCH_HEAD^{commit}")
-        await self._check_size(path)
-        await self._local(path, "reset", "--quiet", "--hard", "FETCH_HEAD")
-        await self._local(path, "clean", "--quiet", "-ffdx")
-        return before.output != after.output
+        commits = await self._local(path, "rev-parse", "HEAD^{commit}", "FETCH_HEAD^{commit}")
+        before, after = commits.output.split()
+        if before != after:
+            await self._check_size(path)
+        return before != after
 
     async def _drop_leftovers(self, path: Path) -> None:
         """Free the room of what nothing refers to: older commits, half of a fetch, a commit that was too large."""
