@@ -70,8 +70,13 @@ def create_metrics_app(version: str, workloads: Callable[[], Iterable[tuple[Kind
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(page), headers={"Content-Type": content_type})
 
+    async def live(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
     app = web.Application()
     app.router.add_get("/metrics", show)
+    # For the kubelet. Our API is no sign of life: it refuses everything for as long as another Supervisor is in charge.
+    app.router.add_get("/alive", live)
     return app
 
 

@@ -119,7 +119,8 @@ def _bootstrap_base(paths: Paths, step: Step, archive: Archive, suite: str) -> N
 def _build(paths: Paths, step: Step, recipe: Recipe) -> None:
     for needed in recipe.bases:
         _restore(paths, step, needed)
-    command = ["build", "--runtime", "runc", "--network", "host", "--pull-never"]
+    # Docker's format has a place for HEALTHCHECK, the OCI's has none.
+    command = ["build", "--format", "docker", "--runtime", "runc", "--network", "host", "--pull-never"]
     command += [f"--layers={str(recipe.layers).lower()}", "--tag", recipe.name]
     command += ["--file", str(recipe.context / recipe.dockerfile)]
     command += [f"--volume={mount}" for mount in buildclient.mounts(paths.image_cache / "client")]

@@ -18,6 +18,8 @@ OLDER_CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.2.3"
 MOSQUITTO = "docker.io/homeassistant/amd64-addon-mosquitto:7.1.0"
 GIT_SERVER = "localhost/git-server:1"
 
+SUPERVISOR_REQUIREMENTS = ("requirements/runtime.txt", "requirements/slim.py")
+
 STABLE = "docker.io/library/debian:trixie-slim"
 TESTING = "docker.io/library/debian:forky-slim"
 SUITES = {STABLE: "trixie", TESTING: "forky"}
@@ -60,7 +62,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, everything: bool) -> 
         Recipe(
             name=SUPERVISOR,
             context=paths.repository,
-            inputs=("pyproject.toml", "LICENSE", "requirements/runtime.txt", "rootfs", "supervisor_k8s"),
+            inputs=("pyproject.toml", "LICENSE", *SUPERVISOR_REQUIREMENTS, "rootfs", "supervisor_k8s"),
             bases=(bases[STABLE],),
             layers=True,
         ),

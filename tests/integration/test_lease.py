@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from supervisor_k8s.cluster.client import Client
@@ -307,10 +308,20 @@ async def waits(program: Pod, life: Life, *, behind: str) -> None:
     await program.start()
     answer = await becomes(lambda: answers(program, "/supervisor/ping"))
     assert (answer.status, answer.body["message"]) == (400, "System is not ready with state: setup")
+    assert await alive(program), "the kubelet's liveness probe would kill a Supervisor that only waits"
     line = f"Another Supervisor holds the Lease: pod {behind} "
     await becomes(lambda: yes(line in life.program.said(10_000)[before:]))
     await asyncio.sleep(1)
     assert life.program.said(10_000)[before:].count("holds the Lease") == 1
+
+
+async def alive(program: Pod) -> bool:
+    """What the liveness probe of `manifests/` hears."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{program.metrics_port}/alive") as answer,
+    ):
+        return answer.status == 200
 
 
 async def answers(program: Pod, path: str) -> Answer | None:
