@@ -21,14 +21,16 @@ from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.cluster.lease import Lease
+from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage, serve
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
-from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.intent import CORE_KEY, addon_key
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.model.launch import config_of
+from supervisor_k8s.model.plan import untouched
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
@@ -38,6 +40,7 @@ from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
@@ -142,7 +145,9 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     """
     jobs = Jobs(may_begin=may_act)
     reconciler = Reconciler(
-        cluster=cluster, render=lambda key: render(key, site, core, addons), key_of=lambda live: key_of(live, addons)
+        cluster=cluster,
+        render=lambda key: untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons),
+        key_of=lambda live: key_of(live, addons),
     )
     converge = reconciler.converge
     link = Link(cluster=cluster, converge=converge, site=site)
@@ -233,6 +238,9 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             unpublish=registry.remove_addon,
         ),
     )
+    rebuild = AddonRebuild(
+        cluster=cluster, records=records, offered=lambda: repositories.catalogue.addons, read=volume.read
+    )
     states = AddonStates(
         records=records,
         status=addons.status,
@@ -287,6 +295,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         services=services,
         states=states,
         recovery=recovery,
+        rebuild=rebuild,
         images=images,
         link=link,
         home_assistant=home_assistant,
@@ -313,9 +322,35 @@ def connect(house: House) -> None:
         house.services.versions.fetched.connect(functools.partial(tell_update, send, key))
     house.services.preferences.changed.connect(apply_log_level)
     apply_log_level(house.records.preferences)
+    connect_records(house)
+
+
+def connect_records(house: House) -> None:
+    """What is wrong with our own files is an issue that people see; a record that is there again is acted upon."""
+    resolution, rebuild = house.services.resolution, house.rebuild
     for name in house.records.damaged:
-        _LOGGER.error("The state file %s was damaged and set aside; what it held is missing", name)
-        house.services.resolution.report(Fault("state_file_damaged", Context.SUPERVISOR, name))
+        resolution.report(Fault("state_file_damaged", Context.SUPERVISOR, name))
+
+    def written(error: StateFileError | None) -> None:
+        fault = Fault("state_not_written", Context.SUPERVISOR)
+        resolution.settle(fault) if error is None else resolution.report(fault)
+
+    def missed(slug: str) -> None:
+        resolution.report(Fault("addon_record_lost", Context.ADDON, slug))
+
+    def rebuilt(slug: str) -> None:
+        resolution.report(Fault("addon_record_rebuilt", Context.ADDON, slug))
+
+    def found(slug: str) -> None:
+        resolution.settle(Fault("addon_record_lost", Context.ADDON, slug))
+        house.reconciler.poke(addon_key(slug))
+        house.states.look(slug)
+
+    house.records.on_write(written)
+    house.services.repositories.reloaded.connect(rebuild.store_changed)
+    rebuild.missed.connect(missed)
+    rebuild.found.connect(found)
+    rebuild.rebuilt.connect(rebuilt)
 
 
 def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:

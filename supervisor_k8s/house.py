@@ -19,6 +19,7 @@ from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.images import Images
@@ -46,6 +47,7 @@ class House:
     services: Services
     states: AddonStates
     recovery: AddonRecovery
+    rebuild: AddonRebuild
     images: Images
     link: Link
     home_assistant: HomeAssistant
@@ -69,7 +71,7 @@ class House:
                 tasks.create_task(begin())
             await self.cluster.listed(within=FIRST_LIST)
             await self._begin()
-            looking = (self.reconciler.run, self.recovery.run, self.states.run)
+            looking = (self.reconciler.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
             tasks.create_task(self.services.versions.run())
@@ -80,11 +82,12 @@ class House:
                 self._look_at_everything()
 
     async def _begin(self) -> None:
-        """Have ready what answers and converges need: tokens, the link's keys, Core's record, the store."""
+        """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
         await self.services.access.prepare()
         await self.link.prepare()
         await self.services.core.prepare()
         await self.services.repositories.start()
+        await self.rebuild.look()
         self.stage.name = "startup"
 
     async def _finish_what_was_left(self) -> None:

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor_k8s.model.intent import Manifest
-from supervisor_k8s.model.naming import LABEL_LAUNCH
+from supervisor_k8s.model.naming import LABEL_LAUNCH, LABEL_MANAGED
 from supervisor_k8s.model.status import Live, is_gated, is_terminating, labels
 
 ANNOTATION_APPLIED = "io.hass.applied"
@@ -49,6 +49,11 @@ class Workload:
     """What shall exist, with the right replicas. Empty: everything with these labels is deleted."""
     running: bool
     """Whether a pod may begin to run: only then its gate is lifted."""
+
+
+def untouched(key: str) -> Workload:
+    """A workload of which nothing is looked at: whatever there is stays as it is."""
+    return Workload(key=key, labels={LABEL_MANAGED: "false"}, objects=(), running=False)
 
 
 @dataclass(frozen=True, slots=True)

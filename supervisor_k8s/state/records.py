@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +50,7 @@ class Records:
         """For `load`, which fills the memory."""
         self._directory = directory
         self._may_write = may_write
+        self._tell: Callable[[StateFileError | None], None] = lambda _: None
         self._core = StateFile(directory / "core.json")
         self._preferences = StateFile(directory / "preferences.json")
         self._services = StateFile(directory / "services.json")
@@ -72,6 +73,10 @@ class Records:
         records = cls(directory, may_write)
         await asyncio.to_thread(records._read)
         return records
+
+    def on_write(self, listener: Callable[[StateFileError | None], None]) -> None:
+        """Call after each write: with None when it is on the disk, else with why it is not."""
+        self._tell = listener
 
     def _read(self) -> None:
         addons = self._directory / "addons"
@@ -120,7 +125,7 @@ class Records:
 
         async with self._lock(slug):
             self._may_write()
-            await self._addon_file(slug).remove(then=forget)
+            await self._told(self._addon_file(slug).remove(then=forget))
 
     async def save_core(self, record: CoreRecord) -> None:
         async with self._lock("core"):
@@ -158,14 +163,22 @@ class Records:
 
     async def _write(self, attribute: str, file: StateFile, value: Any) -> None:
         self._may_write()
-        await file.write(value, then=lambda: setattr(self, attribute, value))
+        await self._told(file.write(value, then=lambda: setattr(self, attribute, value)))
 
     async def _write_addon(self, record: InstalledAddon) -> None:
         def remember() -> None:
             self.addons = {**self.addons, record.slug: record}
 
         self._may_write()
-        await self._addon_file(record.slug).write(record, then=remember)
+        await self._told(self._addon_file(record.slug).write(record, then=remember))
+
+    async def _told(self, write: Coroutine[Any, Any, None]) -> None:
+        try:
+            await write
+        except StateFileError as error:
+            self._tell(error)
+            raise
+        self._tell(None)
 
     def _addon_file(self, slug: str) -> StateFile:
         if slug not in self._addons:

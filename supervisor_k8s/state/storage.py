@@ -19,6 +19,9 @@ from supervisor_k8s.errors import StorageError
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Non-blocking, because an add-on may have put a pipe there."""
+READ_LIMIT = 1_048_576
 _FOLDER_MODE = 0o755
 _PROBE_OWNER = 4711
 """An owner that is not ours; any number but 0 and nobody's would do."""
@@ -65,6 +68,12 @@ class SharedVolume:
         """
         await asyncio.to_thread(self._write, path, content, mode)
 
+    async def read(self, path: str) -> bytes | None:
+        """The file at `path`, at most READ_LIMIT bytes of it; None when it is absent or no plain file. No link is
+        followed.
+        """
+        return await asyncio.to_thread(self._read, path)
+
     async def remove_tree(self, path: str) -> None:
         """Delete `path` with all that is in it; a symbolic link is deleted, not followed. Absent is fine."""
         await asyncio.to_thread(self._remove_tree, path)
@@ -96,6 +105,16 @@ class SharedVolume:
             except OSError:
                 _unlink(temporary, parent)
                 raise
+
+    def _read(self, path: str) -> bytes | None:
+        *parents, name = _parts(path)
+        try:
+            with self._directory(path, parents) as parent:
+                descriptor = os.open(name, _OLD_FILE, dir_fd=parent)
+                with os.fdopen(descriptor, "rb") as file:
+                    return file.read(READ_LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        except _MissingError:
+            return None
 
     def _touch(self, path: str) -> None:
         *parents, name = _parts(path)

@@ -77,6 +77,10 @@ class Program:
         return self.folder / "state"
 
     @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
     def log(self) -> Path:
         return self.folder / "supervisor.log"
 
@@ -84,7 +88,7 @@ class Program:
     async def installed(self, addons: Sequence[Mapping[str, Any]]) -> AsyncIterator[Self]:
         """What `manifests/` and the kubelet bring, and a local store with these add-ons. Whatever runs ends with it."""
         for folder in (self.data, self.state):
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
         for addon in addons:
             place = self.data / "addons" / "local" / addon["slug"]
             place.mkdir(parents=True)
