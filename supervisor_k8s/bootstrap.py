@@ -27,7 +27,7 @@ from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
-from supervisor_k8s.model.intent import CORE_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, Wanted, addon_key
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
@@ -44,9 +44,11 @@ from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
+from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
+from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.images import Images
@@ -247,6 +249,16 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         pods=addons.pods,
         converge=converge,
     )
+    watchdogs = (
+        AddonWatchdog(records=records, jobs=jobs, status=addons.status, restart=addons.restart),
+        CoreWatchdog(
+            jobs=jobs,
+            instance=core.instance,
+            wanted=lambda: core.record.watchdog and core.record.intent.wanted is Wanted.RUNNING,
+            answers=home_assistant.answers,
+            restart=core.restart,
+        ),
+    )
     host = Host(share=Path(settings.share), own_pod=lambda: own_pod, kubernetes=lambda: kubernetes)
     resolution = Resolution(
         checks={"free_space": host.check_space},
@@ -294,6 +306,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         reconciler=reconciler,
         services=services,
         states=states,
+        watchdogs=watchdogs,
         recovery=recovery,
         rebuild=rebuild,
         images=images,
@@ -311,6 +324,7 @@ def connect(house: House) -> None:
     house.cluster.on_connected(house.stage.again.set)
     house.cluster.subscribe(house.states.on_change)
     house.states.looked.connect(house.recovery.attend)
+    house.states.changed.connect(house.watchdogs[0].on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
     house.services.jobs.event.connect(send)

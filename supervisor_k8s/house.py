@@ -22,6 +22,8 @@ from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
+from supervisor_k8s.services.addon_watchdog import AddonWatchdog
+from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.state.records import Records
@@ -46,6 +48,7 @@ class House:
     reconciler: Reconciler
     services: Services
     states: AddonStates
+    watchdogs: tuple[AddonWatchdog, CoreWatchdog]
     recovery: AddonRecovery
     rebuild: AddonRebuild
     images: Images
@@ -74,7 +77,8 @@ class House:
             looking = (self.reconciler.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
-            tasks.create_task(self.services.versions.run())
+            for begin in (self.services.versions.run, *(watchdog.run for watchdog in self.watchdogs)):
+                tasks.create_task(begin())
             await self._finish_what_was_left()
             while True:
                 await self.stage.again.wait()

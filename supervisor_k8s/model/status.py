@@ -160,6 +160,12 @@ def pod_address(pods: Sequence[Live]) -> str:
     return next((address for address in given if address and _is_ipv4(address)), NO_ADDRESS)
 
 
+def running_container(pod: Live, name: str) -> str | None:
+    """Names the running instance of a pod's container: another one after every restart. None while it does not run."""
+    found = _container(pod, name)
+    return f"{pod['metadata']['uid']}/{found.get('restartCount', 0)}" if _runs(pod, name) else None
+
+
 def labels(live: Live) -> Mapping[str, str]:
     found: Mapping[str, str] = live.get("metadata", {}).get("labels") or {}
     return found

@@ -163,6 +163,16 @@ class HomeAssistant:
         except (CoreUnreachableError, CoreAnswerError):
             return False
 
+    async def answers(self) -> bool:
+        """Whether Core's API says anything at all, however far Core is."""
+        if self.connected:
+            return True
+        try:
+            await self.state()
+        except (CoreUnreachableError, CoreAnswerError):
+            return False
+        return True
+
     async def wait_up(self, *, within: float) -> None:
         """Return when Core is running (or migrating its database offline). TookTooLongError after `within` seconds."""
         pause = FIRST_PAUSE

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError
 from supervisor_k8s.model import options as option_model
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.state.records import Records
+from supervisor_k8s.store import documents
 
 
 class AddonSettings:
@@ -95,9 +94,11 @@ def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[s
 
 
 def read_secrets(path: Path) -> Mapping[str, Any]:
-    """Core's secrets; empty when there is no such file or it is no mapping."""
+    """Core's secrets; empty when there is no such file or it is no mapping. Add-ons may write there: its YAML is read
+    within limits.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError):
+        content = documents.parse(path.read_bytes(), path.suffix)
+    except (FileNotFoundError, ValueError):  # UnicodeDecodeError among them
         return {}
     return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

@@ -23,13 +23,22 @@ from supervisor_k8s.errors import (
     TookTooLongError,
 )
 from supervisor_k8s.model import naming
-from supervisor_k8s.model.desired.core import FOLDERS, GRACE, POD, SAFE_MODE, core_services, desired_core, stopped_core
+from supervisor_k8s.model.desired.core import (
+    CONTAINER,
+    FOLDERS,
+    GRACE,
+    POD,
+    SAFE_MODE,
+    core_services,
+    desired_core,
+    stopped_core,
+)
 from supervisor_k8s.model.desired.link import CorePort, core_port, has_socket, link_config, nginx_text
 from supervisor_k8s.model.desired.secrets import token_secret
 from supervisor_k8s.model.intent import CORE_KEY, CoreRecord, Intent, Launch, Manifest, Wanted
 from supervisor_k8s.model.recovery import core_token_secret, recovered_core
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.model.status import NO_ADDRESS, AddonState, Status, observe_core, pod_address
+from supervisor_k8s.model.status import NO_ADDRESS, AddonState, Status, observe_core, pod_address, running_container
 from supervisor_k8s.model.token import digest
 from supervisor_k8s.model.versions import is_newer
 from supervisor_k8s.reconcile import Cluster, Live, Workload
@@ -132,6 +141,11 @@ class Core:
     def address(self) -> str:
         """IPv4 address of Core's pod, `0.0.0.0` when there is none."""
         return pod_address(self._pods())
+
+    def instance(self) -> str | None:
+        """Which container of Core's runs now; another one after each restart, by whomever. None without one."""
+        pod = self._pod()
+        return None if pod is None else running_container(pod, CONTAINER)
 
     def door(self) -> Door | None:
         """Where the core-link is now, None when Core has no pod with an address."""
