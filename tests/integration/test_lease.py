@@ -319,7 +319,7 @@ async def alive(program: Pod) -> bool:
     """What the liveness probe of `manifests/` hears."""
     async with (
         aiohttp.ClientSession() as http,
-        http.get(f"http://127.0.0.1:{program.metrics_port}/alive") as answer,
+        http.get(f"http://127.0.0.1:{program.metrics}/alive") as answer,
     ):
         return answer.status == 200
 

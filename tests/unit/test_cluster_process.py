@@ -78,3 +78,14 @@ def test_same_files_give_the_same_archive(tmp_path: Path) -> None:
     for target in (first, second):
         scratch.image(target, name="localhost/x:1", files={"bin/x": program}, entrypoint=["/bin/x"])
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_daemon_keeps_no_file_of_its_caller(daemon: Daemon, tmp_path: Path) -> None:
+    """`flock FILE make up` ends with make: a daemon with the open file would hold the lock for as long as it lives."""
+    lock = tmp_path / "lock"
+    with lock.open("w") as file:
+        os.set_inheritable(file.fileno(), True)
+        daemon.ensure()
+    opened = {entry.readlink() for entry in Path(f"/proc/{pid(daemon)}/fd").iterdir()}
+    assert lock not in opened
+    assert daemon.log in opened
