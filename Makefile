@@ -34,7 +34,7 @@ logs: ## Follow the Supervisor's log
 
 check: ## Lint, format, types, and the arrows between the layers
 	@venv=$(VENV) && PATH="$$venv/bin:$$PATH" && \
-	ruff check && ruff format --check && mypy && mypy -p tests.cluster && lint-imports
+	ruff check && ruff format --check && mypy && lint-imports
 
 # Tests in compiled form are kept whatever the shell says: to compile them takes each process seconds.
 test-fast: check ## Checks, unit and contract tier: no root, no cluster

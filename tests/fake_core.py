@@ -109,7 +109,7 @@ class FakeCore:
         self.access_tokens.append(f"access-{len(self.access_tokens)}")
         return web.json_response({"access_token": self.access_tokens[-1], "expires_in": 1800, "token_type": "Bearer"})
 
-    async def _any(self, request: web.Request) -> web.Response:
+    async def _any(self, request: web.Request) -> web.StreamResponse:
         self._check(request)
         content = await request.read()
         body = json.loads(content) if content else None

@@ -20,6 +20,10 @@ ENVIRONMENT = {
 }
 
 
+type Files = dict[str, str | bytes | None]
+"""Contents by path; None: the file is deleted."""
+
+
 def git(path: Path, *arguments: str) -> str:
     command = ["git", "-c", "init.defaultBranch=main", *arguments]
     done = subprocess.run(command, cwd=path, env=ENVIRONMENT, capture_output=True, text=True, check=True)
@@ -34,7 +38,7 @@ class Repository:
         path.mkdir(exist_ok=True)
         git(path, "init", "--quiet")
 
-    def commit(self, files: dict[str, str | bytes | None], *, force: bool = False) -> str:
+    def commit(self, files: Files, *, force: bool = False) -> str:
         """Write (or delete) files and commit; with `force` the history is replaced, as by a forced push."""
         for name, content in files.items():
             target = self.path / name

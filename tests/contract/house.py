@@ -33,7 +33,7 @@ from tests.fake_core import FakeCore
 from tests.fakes import FakeCluster
 
 CLI_TOKEN = "c1" * 56
-STORE = {
+STORE: dict[str, dict[str, Any]] = {
     "mosquitto": {
         "name": "Mosquitto broker",
         "version": "7.1.0",

@@ -16,17 +16,14 @@ async def test_first_boot_loads(home: Home) -> None:
     await core.supervisor.ping()
     with pytest.raises(SupervisorBadRequestError, match=r"^No supervisor update available - 2026\.11\.0$"):
         await core.supervisor.update()
-    info, _, supervisor, system, _, store, _, panels, mounts = await asyncio.gather(
-        core.info(),
-        core.homeassistant.info(),
-        core.supervisor.info(),
-        core.os.info(),
-        core.host.info(),
-        core.store.info(),
-        core.network.info(),
-        core.ingress.panels(),
-        core.mounts.info(),
-    )
+    facts, _ = await asyncio.gather(
+        asyncio.gather(
+            core.info(), core.supervisor.info(), core.os.info(), core.store.info(), core.ingress.panels(),
+            core.mounts.info(),
+        ),
+        asyncio.gather(core.homeassistant.info(), core.host.info(), core.network.info()),
+    )  # fmt: skip
+    info, supervisor, system, store, panels, mounts = facts
     assert info.state == "running"
     assert supervisor.healthy
     assert system.version is None

@@ -115,7 +115,7 @@ async def test_it_is_elsewhere(home: Home) -> None:
     async with home.http.get(home.metrics_url.replace("/metrics", "/supervisor/info")) as answer:
         assert answer.status == 404
     async with home.http.get(home.metrics_url, headers={"Accept": OPENMETRICS}) as answer:
-        names = {family.name for family in parse_openmetrics(await answer.text())}
+        names = {family.name for family in parse_openmetrics(await answer.text())}  # type: ignore[no-untyped-call]
     wanted = {"supervisor_workloads", "supervisor_build_info", "supervisor_api_requests", "supervisor_watch_restarts"}
     assert wanted <= names
     assert "supervisor_cluster_requests" in names

@@ -23,9 +23,9 @@ from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.store.git import Git
 from tests import builders
-from tests.gitserver import GitServer
+from tests.gitserver import Files, GitServer
 
-NAMED = {"repository.yaml": "name: Things\nmaintainer: Me\n"}
+NAMED: Files = {"repository.yaml": "name: Things\nmaintainer: Me\n"}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[GitServer]:
         yield server
 
 
-def app(slug: str, **changes: object) -> dict[str, str | bytes | None]:
+def app(slug: str, **changes: object) -> Files:
     return {f"{slug}/config.yaml": json.dumps(builders.manifest(slug=slug, **changes))}
 
 
@@ -94,10 +94,10 @@ async def test_no_network_is_normal(server: GitServer, tmp_path: Path, caplog: p
     with caplog.at_level(logging.INFO):
         await store.reload()
         await store.reload()
-        assert not store.reachable
+        away = store.reachable
         (server.root / "away").rename(server.root / "core")
         await store.reload()
-    assert store.reachable
+    assert (away, store.reachable) == (False, True)
     said = [record.message.split(": fatal")[0] for record in caplog.records if "refreshed" in record.message]
     assert said == [
         f"Store core ({server.url}/core) cannot be refreshed, what is on the disk stays",
@@ -127,7 +127,8 @@ async def test_a_repository_is_added_and_survives_a_restart(
 ) -> None:
     """Its add-ons are offered at once and after our restart, under the slug that everybody computes."""
     server.repository("things").commit(NAMED | app("lamp"))
-    url, heard = f"{server.url}/things", []
+    heard: list[tuple[str, ...]] = []
+    url = f"{server.url}/things"
     store.reloaded.connect(heard.append)
     await store.add(url)
     slug = slug_of(url)

@@ -9,7 +9,7 @@ import asyncio
 import io
 import logging
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def stream(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
 
 
 @pytest.fixture
-async def witness(stream: io.StringIO, home: Home) -> AsyncIterator[Witness]:
+async def witness(stream: io.StringIO, home: Home) -> Witness:
     """The house with a witness in it; Core's secrets.yaml is there, and our log tells all."""
     (home.share / "homeassistant").mkdir(parents=True, exist_ok=True)
     (home.share / "homeassistant" / "secrets.yaml").write_text(f"broker: {YAML}\nbroken: [\n")
@@ -168,8 +168,8 @@ async def test_services_and_discovery(witness: Witness) -> None:
     read = await home.raw("GET", "/services/mqtt", token=home.addon_token(PANEL), json={})
     assert read.data["password"] == MQTT
     discovered = {"service": "mqtt", "config": {"host": "h", "port": 1, "password": DISCOVERY}}
-    for body in (discovered, {**discovered, "service": "other"}, {"config": DISCOVERY}, {**discovered, "extra": 1}):
-        await witness.ask("POST", "/discovery", token=token, json=body)
+    for message in (discovered, {**discovered, "service": "other"}, {"config": DISCOVERY}, {**discovered, "extra": 1}):
+        await witness.ask("POST", "/discovery", token=token, json=message)
     home.core.refusals = {"/api/hassio_push/discovery": 500}
     await witness.ask("POST", "/discovery", token=token, json={**discovered, "config": {"password": DISCOVERY}})
     await witness.ask("POST", f"/addons/{BROKER}/uninstall", json={"remove_config": True})

@@ -99,7 +99,7 @@ async def test_a_saved_timezone_does_not_restart_core(kubectl: Kubectl, supervis
     assert (await supervisor.post("/supervisor/options", timezone="Europe/Zurich")).status == 200
 
     async def told() -> bool:
-        return (await supervisor.get("/info")).data["timezone"] == "Europe/Zurich"
+        return bool((await supervisor.get("/info")).data["timezone"] == "Europe/Zurich")
 
     await becomes(told, what="the time zone in /info")
     assert before == (await kubectl.json("get", "pod", CORE_POD))["metadata"]["uid"]

@@ -82,16 +82,16 @@ class Household:
         """Wait until every add-on is what it is to be and nothing else is there, and see that it stays so. At no time
         an add-on runs twice.
         """
+        wrong: list[str] = []
 
         async def right() -> bool:
-            self.wrong = await self._wrong(states)
-            return not self.wrong
+            wrong[:] = await self._wrong(states)
+            return not wrong
 
-        self.wrong: list[str] = []
         try:
             await becomes(right, what="everything is where it belongs", within=REST)
         except AssertionError as error:
-            raise AssertionError("\n".join(self.wrong)) from error
+            raise AssertionError("\n".join(wrong)) from error
         await asyncio.sleep(QUIET)
         assert await self._wrong(states) == []
 

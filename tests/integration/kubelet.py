@@ -143,7 +143,7 @@ class Kubelet:
         """The image is fetched and then tried with a program that it does not have."""
         name, (container,) = known.pod["metadata"]["name"], known.pod["spec"]["containers"]
         if container["image"].startswith(ABSENT_IMAGE):
-            state = {"waiting": {"reason": "ImagePullBackOff", "message": "there is no such image"}}
+            state: dict[str, Any] = {"waiting": {"reason": "ImagePullBackOff", "message": "there is no such image"}}
         else:
             state = {"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file"}}
         await self._report(name, {container["name"]: state}, phase="Pending" if "waiting" in state else "Failed")

@@ -156,8 +156,10 @@ class Program:
         assert answer.ok, f"{answer}, exit code {ended}\n{self.said(40)}"
         return {addon["slug"]: addon["state"] for addon in answer.body["data"]["addons"]}
 
-    async def become(self, within: float = 30.0, **states: str) -> None:
-        """Wait until the add-ons (by slug) have these states."""
+    async def become(self, within: Any = 30.0, **states: str) -> None:
+        """Wait until the add-ons (by slug) have these states. `within` is in seconds; a table of states may be given
+        with `**`, which the type `float` would forbid.
+        """
         try:
             async with asyncio.timeout(within):
                 while not states.items() <= (await self.states()).items():

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,6 +56,10 @@ async def house(cluster: Cluster) -> AsyncIterator[House]:
 def gated(launch: str = "00000001", replicas: int = 1) -> dict[str, Any]:
     made = deployment(launch=launch, gate=GATE)
     return {**made, "spec": {**made["spec"], "replicas": replicas}}
+
+
+def gone(house: House, kind: str, name: str) -> bool | None:
+    return house.cluster.get(kind, name) is None or None
 
 
 def service() -> dict[str, Any]:
@@ -167,7 +172,7 @@ async def test_uninstall(house: House, others: Others) -> None:
     house.want(running=False)
     await house.reconciler.converge(KEY)
     for kind, name in (("Service", "addon-a"), ("ConfigMap", "c"), ("Deployment", "addon-a")):
-        await house.until(lambda kind=kind, name=name: house.cluster.get(kind, name) is None or None)
+        await house.until(partial(gone, house, kind, name))
     await house.until(lambda: not house.pods() or None)
     assert (await others.read("ConfigMap", "theirs"))["metadata"]["name"] == "theirs"
 

@@ -169,7 +169,8 @@ def _name(live: Mapping[str, Any]) -> str:
 
 
 def _labels(live: Mapping[str, Any]) -> Mapping[str, str]:
-    return live["metadata"]["labels"]
+    labels: Mapping[str, str] = live["metadata"]["labels"]
+    return labels
 
 
 @pytest.mark.timeout(120 + 15 * KILLS)

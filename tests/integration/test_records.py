@@ -26,7 +26,7 @@ HALF = 100
 """Bytes that are there of a file that was written by half."""
 
 
-async def settle(life: Life) -> dict[str, Any]:
+async def settle(life: Life) -> dict[tuple[str, str], str]:
     """One add-on runs with options of the user's, one is stopped, one has failed. What must not change of it all."""
     await life.program.do("install", *STATES)
     await life.do(f"/addons/{SLUG}/options", options={"colour": "blue"})
@@ -37,9 +37,9 @@ async def settle(life: Life) -> dict[str, Any]:
     return await workloads(life)
 
 
-async def workloads(life: Life) -> dict[str, Any]:
+async def workloads(life: Life) -> dict[tuple[str, str], str]:
     """UIDs of all pods, Deployments and Services."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for kind in ("Pod", "Deployment", "Service", "StatefulSet"):
         items = (await life.others.client.request("GET", KINDS[kind].path(life.others.namespace)))["items"]
         found |= {(kind, item["metadata"]["name"]): item["metadata"]["uid"] for item in items}

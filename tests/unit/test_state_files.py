@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ def names(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
+NOTHING: dict[str, Any] = {}
+
+
 def mapping(data: Any) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise TypeError("no mapping")
@@ -33,7 +37,7 @@ async def test_what_was_written_is_read_and_only_root_may_see_it(tmp_path: Path)
     """A document survives, under version 1, readable by its owner alone, with nothing else left in the folder."""
     file = StateFile(tmp_path / "core.json")
     await file.write({"a": [1, None]}, then=nothing)
-    assert StateFile(tmp_path / "core.json").read(mapping, absent={}) == {"a": [1, None]}
+    assert StateFile(tmp_path / "core.json").read(mapping, absent=NOTHING) == {"a": [1, None]}
     assert orjson.loads((tmp_path / "core.json").read_bytes()) == {"version": 1, "data": {"a": [1, None]}}
     assert (tmp_path / "core.json").stat().st_mode & 0o777 == 0o600
     assert names(tmp_path) == ["core.json"]
@@ -49,9 +53,10 @@ async def test_the_memory_changes_after_the_disk(tmp_path: Path) -> None:
 
 async def test_the_last_of_many_writers_wins(tmp_path: Path) -> None:
     """Of writes asked for at once, the one asked for last is what the disk holds, and the memory agrees."""
-    file, memory = StateFile(tmp_path / "x.json"), []
-    await asyncio.gather(*(file.write({"n": n}, then=lambda n=n: memory.append(n)) for n in range(50)))
-    assert file.read(mapping, absent={}) == {"n": 49}
+    memory: list[int] = []
+    file = StateFile(tmp_path / "x.json")
+    await asyncio.gather(*(file.write({"n": n}, then=partial(memory.append, n)) for n in range(50)))
+    assert file.read(mapping, absent=NOTHING) == {"n": 49}
     assert memory[-1] == 49
     assert sorted(memory) == memory
 
@@ -61,7 +66,7 @@ async def test_a_cancelled_write_leaves_memory_and_disk_agreeing(tmp_path: Path)
     file, memory = StateFile(tmp_path / "x.json"), [0]
     await file.write(0, then=nothing)
     for n in range(1, 30):
-        task = asyncio.create_task(file.write(n, then=lambda n=n: memory.append(n)))
+        task = asyncio.create_task(file.write(n, then=partial(memory.append, n)))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -88,7 +93,7 @@ def test_damage_is_set_aside_and_told(tmp_path: Path, content: bytes, reason: st
     for number in (1, 2):
         path.write_bytes(content)
         with pytest.raises(StateFileDamagedError) as caught:
-            StateFile(path).read(mapping, absent={})
+            StateFile(path).read(mapping, absent=NOTHING)
         assert f"moved aside to core.json.damaged-{number}" in str(caught.value)
         assert reason in str(caught.value)
         assert content == (tmp_path / f"core.json.damaged-{number}").read_bytes()
@@ -100,14 +105,14 @@ def test_an_old_document_is_brought_up_to_date(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'{"version": 2, "data": {"name": "x"}}')
     steps = [lambda data: data / 0, lambda data: {**data, "second": True}, lambda data: {**data, "third": True}]
     file = StateFile(tmp_path / "a.json", migrations=steps)
-    assert file.read(mapping, absent={}) == {"name": "x", "second": True, "third": True}
+    assert file.read(mapping, absent=NOTHING) == {"name": "x", "second": True, "third": True}
 
 
 def test_a_newer_document_stops_the_start_and_stays(tmp_path: Path) -> None:
     """What a newer Supervisor wrote is neither read nor moved: the user is told to use the newer one."""
     (tmp_path / "a.json").write_bytes(b'{"version": 2, "data": {}}')
     with pytest.raises(StateFileError, match="has version 2 and this Supervisor knows 1") as caught:
-        StateFile(tmp_path / "a.json").read(mapping, absent={})
+        StateFile(tmp_path / "a.json").read(mapping, absent=NOTHING)
     assert not isinstance(caught.value, StateFileDamagedError)
     assert names(tmp_path) == ["a.json"]
 
@@ -116,7 +121,7 @@ def test_an_unreadable_file_is_no_damage(tmp_path: Path) -> None:
     """A file that the disk does not give stays where it is; the error stops the start."""
     (tmp_path / "a.json").mkdir()
     with pytest.raises(StateFileError, match="cannot be read") as caught:
-        StateFile(tmp_path / "a.json").read(mapping, absent={})
+        StateFile(tmp_path / "a.json").read(mapping, absent=NOTHING)
     assert not isinstance(caught.value, StateFileDamagedError)
 
 
@@ -136,7 +141,7 @@ async def test_a_write_that_breaks_off_keeps_the_old_content(tmp_path: Path) -> 
     await file.write({"small": True}, then=nothing)
     with pytest.raises(StateFileError, match=r"a\.json was not written"):
         await file.write({"big": "x" * 4_000_000}, then=lambda: memory.append("big"))
-    assert file.read(mapping, absent={}) == {"small": True}
+    assert file.read(mapping, absent=NOTHING) == {"small": True}
     assert memory == []
     assert names(tmp_path) == ["a.json"]
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -102,12 +103,16 @@ async def test_one_that_fails_at_each_start_is_given_up(house: House) -> None:
     assert (len(launches), house.state()) == (LIMITS.attempts + 1, AddonState.ERROR)
 
 
+def started_anew(house: House, before: str) -> bool:
+    return house.state() is AddonState.STARTED and house.launch().id != before
+
+
 async def test_one_that_fails_again_and_again_is_left_alone(house: House) -> None:
     """However well each of its starts went."""
     for _ in range(LIMITS.rescues):
         before = house.launch().id
         end(house, 1)
-        await house.settles(lambda before=before: house.state() is AddonState.STARTED and house.launch().id != before)
+        await house.settles(partial(started_anew, house, before))
     end(house, 1)
     await rest()
     assert house.state() is AddonState.ERROR

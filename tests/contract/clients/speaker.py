@@ -33,7 +33,7 @@ CLIENT = aiohasupervisor.SupervisorClient
 def methods() -> list[str]:
     """Every public method that asks the Supervisor something, as `component.method` or `method`."""
     parts = {
-        name: inspect.get_annotations(value.fget, eval_str=True)["return"]
+        name: inspect.get_annotations(operator.attrgetter("fget")(value), eval_str=True)["return"]
         for name, value in vars(CLIENT).items()
         if isinstance(value, property) and not name.startswith("_")
     }
