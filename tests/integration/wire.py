@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -17,6 +18,7 @@ class Wire:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
 
     def kubeconfig(self, original: Path, target: Path) -> Path:
@@ -56,21 +58,36 @@ class Wire:
             self.mend()
             self._server.close()
             self.break_once()
+            # One that is still dialling the API server has a connection afterwards that nobody knows of yet.
+            for task in self._serving:
+                task.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
-            return
-        self._writers.add(writer)
-        with contextlib.suppress(OSError):
-            there = await asyncio.open_connection("127.0.0.1", self._to)
-            self._writers.add(there[1])
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(contextlib.suppress(OSError))
+            stack.enter_context(self._known(writer))
+            if self._cut:
+                return
+            back, out = await asyncio.open_connection("127.0.0.1", self._to)
+            stack.enter_context(self._known(out))
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, there[1]))
-                group.create_task(self._pump(there[0], writer))
-            self._writers.discard(there[1])
-        self._writers.discard(writer)
+                group.create_task(self._pump(reader, out))
+                group.create_task(self._pump(back, writer))
+
+    @contextlib.contextmanager
+    def _known(self, writer: asyncio.StreamWriter) -> Iterator[None]:
+        """A connection that a test can break; it ends with the block, however that ends."""
+        self._writers.add(writer)
+        try:
+            yield
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
