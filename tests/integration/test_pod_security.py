@@ -1,0 +1,139 @@
+"""Pod Security: the whole installation in a namespace at `baseline`, and plain words where a namespace forbids more."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from supervisor_k8s.cluster.client import MERGE_PATCH, Client
+from supervisor_k8s.errors import AddonNotSupportedError, ClusterRefusedError, SupervisorError
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.availability import check_available
+from supervisor_k8s.model.desired.compose import desired_addon
+from supervisor_k8s.model.desired.core import desired_core
+from supervisor_k8s.model.desired.pull import pull_pod
+from supervisor_k8s.model.intent import CoreRecord
+from tests.builders import LAUNCH, site
+from tests.cluster import binaries
+from tests.cluster.controlplane import ControlPlane
+from tests.cluster.paths import from_environment
+from tests.integration.lives import living
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT / "tests" / "corpus" / "addons.jsonl"
+MANIFESTS = ROOT / "manifests"
+LABEL = "pod-security.kubernetes.io/enforce"
+
+
+async def enforce(admin: Client, namespace: str, level: str) -> None:
+    """From now on the API server refuses pods beyond this level."""
+    change = {"metadata": {"labels": {LABEL: level}}}
+    await admin.request("PATCH", f"/api/v1/namespaces/{namespace}", body=change, content_type=MERGE_PATCH)
+
+
+async def try_pod(admin: Client, namespace: str, name: str, template: Mapping[str, Any]) -> None:
+    """A dry-run of the pod of this template: a Deployment's own passes whatever its pods ask for."""
+    spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    await admin.request("POST", f"/api/v1/namespaces/{namespace}/pods", query={"dryRun": "All"}, body=pod)
+
+
+def templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Pods of the Supervisor, of both kinds of Core, and of a pull."""
+    deployment = yaml.safe_load((MANIFESTS / "base" / "deployment.yaml").read_text())
+    yield "supervisor", deployment["spec"]["template"]
+    for version in ("2026.11.0", "2026.2.3"):
+        objects = desired_core(
+            CoreRecord(version=version), launch_id=LAUNCH, version=version, image=f"core:{version}", site=site()
+        )
+        (core,) = (item for item in objects if item["kind"] == "StatefulSet")
+        yield f"core-{version}", core["spec"]["template"]
+    yield "pull", pull_pod("example/app:1", site())
+
+
+def addons() -> Iterator[AddonConfig]:
+    """All real add-ons of the corpus."""
+    for line in CORPUS.read_text().splitlines()[1:]:
+        entry = json.loads(line)
+        repository = entry["full_slug"].removesuffix("_" + entry["config"]["slug"])
+        yield AddonConfig.from_normalised(entry["normalised"], repository=repository)
+
+
+def workload(config: AddonConfig) -> Mapping[str, Any]:
+    objects = desired_addon(
+        config,
+        launch_id=LAUNCH,
+        version=config.version,
+        image="example/app:1",
+        options={},
+        ports=config.ports,
+        timezone="UTC",
+        site=site(),
+    )
+    template: Mapping[str, Any] = objects[-1]["spec"]["template"]
+    return template
+
+
+async def rendered(overlay: Path) -> Mapping[str, Any]:
+    """Objects of an installation with the component, by kind, as somebody's overlay names it."""
+    overlay.mkdir()
+    base, component = (os.path.relpath(MANIFESTS / name, overlay.resolve()) for name in ("base", "components/baseline"))
+    (overlay / "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{component}]\n")
+    kubectl = binaries.program(from_environment(), "kubectl")
+    process = await asyncio.create_subprocess_exec(kubectl, "kustomize", overlay, stdout=asyncio.subprocess.PIPE)
+    text, _ = await process.communicate()
+    return {document["kind"]: document for document in yaml.safe_load_all(text)}
+
+
+async def test_everything_we_render_fits_into_baseline(admin: Client, namespace: str) -> None:
+    """Our own pods, and those of every real add-on that can be installed; the others are refused by name before."""
+    await enforce(admin, namespace, "baseline")
+    for name, template in templates():
+        await try_pod(admin, namespace, name, template)
+    seen = Counter[str]()
+    for number, config in enumerate(addons()):
+        try:
+            check_available(config, site(), core_version=None)
+        except AddonNotSupportedError:
+            seen["refused"] += 1
+        except SupervisorError:
+            seen["elsewhere"] += 1  # another architecture or machine
+        else:
+            await try_pod(admin, namespace, f"addon-{number}", workload(config))
+            seen["fits"] += 1
+    assert seen["fits"] >= 30, seen
+    assert seen["refused"] >= 10, seen
+
+
+async def test_the_api_server_does_enforce(admin: Client, namespace: str) -> None:
+    """The test above would notice: what baseline forbids is refused here."""
+    await enforce(admin, namespace, "baseline")
+    config = next(addon for addon in addons() if addon.privileged)
+    with pytest.raises(ClusterRefusedError, match="PodSecurity"):
+        await try_pod(admin, namespace, "addon", workload(config))
+
+
+async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
+    """The program itself: Core runs, an add-on is installed and runs, by what `manifests/components/baseline` sets."""
+    await enforce(admin, namespace, (await rendered(tmp_path / "overlay"))["Namespace"]["metadata"]["labels"][LABEL])
+    async with living(plane, admin, namespace, tmp_path, [{"slug": "a", "ports": {"80/tcp": 8080}}]) as life:
+        await life.do("/store/addons/local_a/install")
+        await life.do("/addons/local_a/start")
+        assert await life.program.states() == {"local_a": "started"}
+        await life.program.end()
+
+
+async def test_a_namespace_that_allows_less(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
+    """At `restricted` nothing of Home Assistant can run. Whoever asks for an add-on is told by whom it was refused."""
+    async with living(plane, admin, namespace, tmp_path, [{"slug": "a"}]) as life:
+        await enforce(admin, namespace, "restricted")
+        answer = await life.program.ask("POST", "/store/addons/local_a/install")
+        assert answer.status != 200
+        assert 'violates PodSecurity "restricted' in answer.body["message"]
+        await life.program.end()
