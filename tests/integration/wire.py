@@ -20,13 +20,19 @@ class Wire:
         self._writers: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
+        self.passed = 0
+        """Bytes, both ways."""
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
 
     def kubeconfig(self, original: Path, target: Path) -> Path:
         """The same access, through the wire."""
-        assert self._server is not None
         config = yaml.safe_load(original.read_text())
-        port = self._server.sockets[0].getsockname()[1]
-        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{port}"
+        config["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{self.port}"
         target.write_text(yaml.safe_dump(config))
         return target
 
@@ -93,6 +99,7 @@ class Wire:
         try:
             while data := await reader.read(65536):
                 await self._flowing.wait()
+                self.passed += len(data)
                 writer.write(data)
                 await writer.drain()
         except OSError:

@@ -1,0 +1,72 @@
+"""Many installed add-ons at once: their records as our own starts would leave them, and their manifests in the store.
+
+Installing a thousand through the API would pull a thousand images first; what is asked here begins after that.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.addon_schema import normalise
+from supervisor_k8s.model.intent import InstalledAddon, Intent, Wanted
+from supervisor_k8s.model.launch import new_launch
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.state.records import Records
+from tests import builders
+
+CORPUS = Path(__file__).parents[1] / "corpus" / "addons.jsonl"
+
+
+def configs(count: int) -> Iterator[AddonConfig]:
+    """So many different add-ons of the local store, with the contents of real manifests as far as there are enough."""
+    lines = CORPUS.read_text().splitlines()[1:]
+    models = [json.loads(line)["config"] for line in lines]
+    for number in range(count):
+        model = models[number % len(models)]
+        kept = ("name", "description", "version", "startup", "ports", "ports_description", "url", "options", "schema")
+        own = {key: model[key] for key in kept if model.get(key)}
+        own |= {"slug": f"crowd{number:04}", "startup": own.get("startup", "services")}
+        if own["startup"] == "once":
+            own["startup"] = "application"
+        if model.get("ingress"):
+            own |= {"ingress": True, "ingress_port": 8099}
+        yield AddonConfig.from_normalised(normalise(builders.manifest(**own)), repository="local")
+
+
+def record(config: AddonConfig, number: int, site: Site, *, wanted: Wanted = Wanted.RUNNING) -> InstalledAddon:
+    """An add-on that was installed and started."""
+    made = builders.installed(config, ingress_token=f"ingress-{number}")
+    launch = new_launch(
+        made,
+        options=dict(config.options),
+        launch_id=f"{number:08x}",
+        token=f"{number:0112x}",
+        timezone="UTC",
+        site=site,
+    )
+    return InstalledAddon(slug=made.slug, user=made.user, system=made.system, intent=Intent(wanted, launch))
+
+
+def runs(number: int, every: int) -> bool:
+    """Whether this one is meant to run, when every so many-th is."""
+    return number % every == 0
+
+
+async def settle(  # noqa: PLR0913 - how many, where, and which
+    count: int, *, site: Site, share: Path, state: Path, first: int = 0, every: int = 1
+) -> None:
+    """Have add-ons number `first` to `count` (without it) installed for the Supervisor's next start; every `every`-th
+    runs, the others were stopped.
+    """
+    records = await Records.load(state)
+    for number, config in enumerate(configs(count)):
+        if number < first:
+            continue
+        folder = share / "addons" / "local" / str(config.raw["slug"])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.yaml").write_text(yaml.safe_dump(dict(config.raw)))
+        wanted = Wanted.RUNNING if runs(number, every) else Wanted.STOPPED
+        await records.save_addon(record(config, number, site, wanted=wanted))

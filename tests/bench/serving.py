@@ -1,0 +1,122 @@
+"""Runs as a process of its own: either our whole API over a house with add-ons, or a bare handler that sends bytes.
+
+    python -m tests.bench.serving ours ADDONS [SECONDS]     says: port, port of /metrics, Core's token
+    python -m tests.bench.serving bare                      reads the bytes, says: port
+
+Ends when its standard input does. SECONDS are waited before each request of ours is handled, by a middleware that is
+not part of the product: with it, the figures must get worse.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from supervisor_k8s.api.app import create_app
+from supervisor_k8s.cluster.cache import Cache
+from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.house import serve
+from supervisor_k8s.remote.certificates import make_keys, utc_now
+from tests import builders
+from tests.bench.crowd import settle
+from tests.contract.house import Home, HouseCluster, free_port
+from tests.fakes import Object
+
+UP_WAIT = 120.0
+"""Seconds until all add-ons must be up."""
+
+
+class CachedCluster(HouseCluster):
+    """The double with the product's own watch cache in front: reads cost what they cost in a real house."""
+
+    def __init__(self, core_address: str) -> None:
+        super().__init__(core_address)
+        self._cache = Cache()
+        for kind in KINDS.values():
+            if kind.cached:
+                self._cache.replace(kind, (), "1")
+        self.subscribe(self._follow)
+
+    def get(self, kind: str, name: str) -> Object | None:
+        return self._cache.get(kind, name)  # type: ignore[return-value] # a mapping that nobody changes
+
+    def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        return self._cache.select(kind, labels)  # type: ignore[return-value]
+
+    def _follow(self, kind: str, old: Any, new: Any) -> None:
+        if KINDS[kind].cached:
+            gone = new is None
+            self._cache.observe(KINDS[kind], "DELETED" if gone else "MODIFIED", old if gone else new)
+
+
+async def ours(addons: int, delay: float) -> None:
+    """A house in which everything runs, and its API once more behind the delay."""
+    with tempfile.TemporaryDirectory() as folder:
+        share, state = Path(folder, "share"), Path(folder, "state")
+        await settle(addons, site=builders.site(), share=share, state=state)
+        home = Home(Path(folder), "", make_keys(utc_now()), cluster_kind=CachedCluster)
+        async with home.living(), AsyncExitStack() as stack:
+            async with asyncio.timeout(UP_WAIT):
+                while await _running(home) < addons:
+                    await asyncio.sleep(0.05)
+            app = create_app(home.house.services)
+            if delay:
+                app.middlewares.insert(0, _delayed(delay))
+            port = free_port()
+            await serve(app, port, stack)
+            metrics = int(home.metrics_url.split(":")[2].split("/")[0])
+            await _until_told(port, metrics, home.core_token)
+
+
+async def bare(content: bytes) -> None:
+    """What these bytes cost with aiohttp alone."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=content, content_type="application/json", charset="utf-8")
+
+    app = web.Application()
+    app.router.add_get("/supervisor/info", answer)
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        await serve(app, port, stack)
+        await _until_told(port)
+
+
+async def _running(home: Home) -> int:
+    found = (await home.raw("GET", "/addons")).data["addons"]
+    return sum(addon["state"] == "started" for addon in found)
+
+
+async def _until_told(*said: Any) -> None:
+    """Say where we are, and live until nobody wants us any more."""
+    print(json.dumps(said), flush=True)
+    await asyncio.to_thread(sys.stdin.buffer.read)
+
+
+def _delayed(seconds: float) -> Any:
+    @web.middleware
+    async def delayed(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        await asyncio.sleep(seconds)
+        return await handler(request)
+
+    return delayed
+
+
+def main(kind: str, *more: str) -> None:
+    if kind == "bare":
+        asyncio.run(bare(base64.b64decode(sys.stdin.buffer.readline())))
+    else:
+        asyncio.run(ours(int(more[0]), float(more[1]) if len(more) > 1 else 0.0))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
