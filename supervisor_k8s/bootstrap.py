@@ -60,6 +60,7 @@ from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
+from supervisor_k8s.services.stats import Stats
 from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.services.versions import Versions
 from supervisor_k8s.settings import Settings
@@ -296,6 +297,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         jobs=jobs,
         site=site,
         logs=Logs(cluster=cluster, own_pod=settings.pod_name),
+        stats=Stats(cluster=cluster, own_pod=own_pod),
         state=lambda: stage.name,
         version=VERSION,
         restart=stage.stop,

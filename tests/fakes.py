@@ -46,6 +46,7 @@ class FakeCluster:
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[tuple[str, str, str]] = []
         self.refused: dict[str, str] = {}
+        self.metrics: dict[str, Object] = {}
         """Kinds that the API server does not accept, with its reason."""
         self.slow_stop = False
         """Deleted pods stay Terminating until `end` is called."""
@@ -122,6 +123,10 @@ class FakeCluster:
 
     async def touch(self, pod: Mapping[str, Any]) -> None:
         self._call("touch", "Pod", pod["metadata"]["name"])
+
+    async def pod_metrics(self, pod: str) -> Object | None:
+        self._call("pod_metrics", "Pod", pod)
+        return self.metrics.get(pod)
 
     async def logs(
         self, pod: str, container: str, *, tail_lines: int | None = None, follow: bool = False, **_: Any

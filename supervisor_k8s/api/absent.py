@@ -10,8 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from supervisor_k8s.api import envelope, views
+from supervisor_k8s.api import envelope
 from supervisor_k8s.api.routes import Call, Route
+from supervisor_k8s.model import stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ TABLE: tuple[Absent, ...] = (
     _no("POST", "/docker/migrate-storage-driver", "Home Assistant OS 17.0 or newer required", 404),
     _no("POST", "/security/integrity", "Integrity check feature has been removed.", 410),
     # --- plugins ---
-    *(_empty(f"/{plugin}/stats", views.stats()) for plugin in PLUGINS),
+    *(_empty(f"/{plugin}/stats", stats.nothing()) for plugin in PLUGINS),
     *(_no("POST", f"/{plugin}/update", NO_PLUGIN.format(plugin=plugin)) for plugin in PLUGINS),
     *(_no("POST", f"/{plugin}/restart", NO_PLUGIN.format(plugin=plugin)) for plugin in ("audio", "dns", "multicast")),
     _no("POST", "/dns/options", NO_PLUGIN.format(plugin="dns")),

@@ -16,7 +16,7 @@ from supervisor_k8s.errors import (
     RefusedError,
 )
 from supervisor_k8s.model.access import CallerKind, Role
-from supervisor_k8s.model.intent import job_group
+from supervisor_k8s.model.intent import addon_key, job_group
 from supervisor_k8s.model.status import AddonState
 
 _PORT = vol.Match(r"^\d+(/(tcp|udp))?$")
@@ -104,7 +104,7 @@ async def stats(call: Call) -> Any:
     slug = call.services.addons.get(call.addon).slug
     if call.services.addons.state(slug) is not AddonState.STARTED:
         raise AddonNotRunningError(app=slug)
-    return views.stats()
+    return await call.services.stats.of(addon_key(slug))
 
 
 async def run(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import voluptuous as vol
 
-from supervisor_k8s.api import views
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import CoreNotRunningError, RefusedError
@@ -51,7 +50,7 @@ async def options(call: Call) -> None:
 async def stats(call: Call) -> Any:
     if call.services.core.status().state not in (AddonState.STARTED, AddonState.STARTUP):
         raise CoreNotRunningError
-    return views.stats()
+    return await call.services.stats.of(CORE_KEY)
 
 
 async def start(call: Call) -> None:

@@ -26,6 +26,7 @@ from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
+from supervisor_k8s.services.stats import Stats
 from supervisor_k8s.services.versions import Versions
 
 
@@ -51,6 +52,7 @@ class Services:
     jobs: Jobs
     site: Site
     logs: Logs
+    stats: Stats
     state: Callable[[], str]
     """How far we are: initialize, setup, startup, running, freeze, shutdown, stopping or close."""
     version: str

@@ -10,6 +10,7 @@ from supervisor_k8s.api import shown, views
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import RefusedError
+from supervisor_k8s.model.program import OWN_KEY
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 
@@ -99,12 +100,12 @@ async def restart(call: Call) -> None:
     await call.services.restart()
 
 
-async def stats(_call: Call) -> Any:
-    return views.stats()
+async def stats(call: Call) -> Any:
+    return await call.services.stats.of(OWN_KEY)
 
 
 def _own_log(_call: Call) -> str:
-    return "supervisor"
+    return OWN_KEY
 
 
 ROUTES: tuple[Route, ...] = (

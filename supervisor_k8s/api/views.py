@@ -121,12 +121,6 @@ def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, av
     }
 
 
-def stats() -> dict[str, Any]:
-    """Figures of a workload: zeros, which clients parse, as long as nobody measures."""
-    whole = ("memory_usage", "memory_limit", "network_rx", "network_tx", "blk_read", "blk_write")
-    return {"cpu_percent": 0.0, "memory_percent": 0.0, **dict.fromkeys(whole, 0)}
-
-
 def update_item(addon: ShownAddon) -> dict[str, Any]:
     """One add-on of `GET /available_updates`."""
     slug = addon.config.slug

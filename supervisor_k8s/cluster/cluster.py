@@ -100,6 +100,10 @@ class Cluster:
         """Make the kubelet refresh the pod's ConfigMap volumes now."""
         await self._applier.touch(pod)
 
+    async def pod_metrics(self, pod: str) -> Live | None:
+        """What a pod uses; None when nobody measured it."""
+        return await self._pods.metrics(pod)
+
     def logs(  # noqa: PLR0913 - the log's own parameters
         self,
         pod: str,

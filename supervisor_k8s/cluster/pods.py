@@ -1,17 +1,19 @@
-"""What only a pod can tell: the log of its containers."""
+"""What only a pod can tell: the log of its containers, and what they use."""
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.errors import ClusterNotFoundError
+from supervisor_k8s.model.status import Live
 
 QUIET = 30.0
 """Seconds a log that is not followed may pause before the connection counts as dead."""
 
 
 class Pods:
-    """Logs of one namespace."""
+    """Pods of one namespace."""
 
     def __init__(self, *, client: Client, namespace: str) -> None:
         self._client = client
@@ -46,3 +48,12 @@ class Pods:
         async with self._client.stream(path, query=query, silence=None if follow else QUIET) as lines:
             async for line in lines:
                 yield line
+
+    async def metrics(self, pod: str) -> Live | None:
+        """PodMetrics of a pod; None when it was not measured, or the cluster has no metrics API. ClusterError."""
+        try:
+            return await self._client.request(
+                "GET", f"/apis/metrics.k8s.io/v1beta1/namespaces/{self._namespace}/pods/{pod}"
+            )
+        except ClusterNotFoundError:
+            return None

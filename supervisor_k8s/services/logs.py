@@ -8,13 +8,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterRefusedError
-from supervisor_k8s.model import naming
-from supervisor_k8s.model.desired.core import CONTAINER
-from supervisor_k8s.model.intent import CORE_KEY
-from supervisor_k8s.model.status import Live, current_pod
-
-OWN_KEY = "supervisor"
-"""Key of our own log beside the workloads'."""
+from supervisor_k8s.model.program import OWN_KEY, pod_that_counts, program_of
+from supervisor_k8s.model.status import Live
 
 
 class LogCluster(Protocol):
@@ -54,11 +49,6 @@ class Logs:
         """Pod and container of the workload."""
         if key == OWN_KEY:
             return self._own
-        if key == CORE_KEY:
-            labels, container = {naming.LABEL_TYPE: naming.TYPE_CORE}, CONTAINER
-        else:
-            slug = key.removeprefix("addon/")
-            labels, container = {naming.LABEL_ADDON: naming.label_value(slug)}, naming.ADDON_CONTAINER
-        pods = self._cluster.select("Pod", labels)
-        pod = current_pod(pods) or next(iter(pods), None)
+        labels, container = program_of(key)
+        pod = pod_that_counts(self._cluster.select("Pod", labels))
         return None if pod is None else (pod["metadata"]["name"], container)

@@ -215,7 +215,7 @@ class Home:
             records=await Records.load(Path(settings.state), may_write=self._may_act),
             volume=SharedVolume(self.share),
             site=builders.site(),
-            own_pod={"spec": {"nodeName": "node"}},
+            own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
             stage=Stage(),
             may_act=self._may_act,

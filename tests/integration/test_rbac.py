@@ -19,7 +19,8 @@ async def test_rights(plane: ControlPlane, admin: Client, namespace: str, tmp_pa
         for slug in ("local_a", "local_once"):
             await life.do(f"/store/addons/{slug}/install")
             await life.do(f"/addons/{slug}/start")
-        await life.program.ask("GET", "/addons/local_a/logs")
+        for part in ("logs", "stats"):
+            await life.program.ask("GET", f"/addons/local_a/{part}")
         await life.do("/addons/local_a/restart")
         await drift(life)
         await life.do("/core/options", port=8124)
