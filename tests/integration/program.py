@@ -64,6 +64,8 @@ class Program:
     port: int = field(default_factory=_free_port)
     metrics_port: int = field(default_factory=_free_port)
     settings: Mapping[str, str] = field(default_factory=dict)
+    module: str = "supervisor_k8s"
+    """What is run."""
     _process: asyncio.subprocess.Process | None = None
     _token: str = ""
     _http: aiohttp.ClientSession | None = None
@@ -111,7 +113,7 @@ class Program:
         """Begin; does not wait."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "supervisor_k8s", env=self._environment(), stdout=log, stderr=log
+                sys.executable, "-m", self.module, env=self._environment(), stdout=log, stderr=log
             )
 
     async def up(self) -> None:
