@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from tests.cluster import cluster, paths, teardown
-from tests.cluster.process import Daemon
 from tests.cluster.steps import Console, Context
 
 NAMESPACE = "home-assistant"
@@ -47,10 +46,20 @@ async def switch(command: str) -> None:
     assert process.returncode == 0, out.decode()
 
 
-async def api_server() -> Daemon:
-    """The process of the cluster's API server."""
+@asynccontextmanager
+async def without_api_server(seconds: float) -> AsyncIterator[None]:
+    """The API server is killed; it comes back after the block, and not before so many seconds."""
     async with _tools() as ctx:
-        return next(daemon for daemon in cluster.node(ctx).plane.daemons() if daemon.name == "kube-apiserver")
+        plane = cluster.node(ctx).plane
+        daemon = next(daemon for daemon in plane.daemons() if daemon.name == "kube-apiserver")
+        over = asyncio.get_running_loop().time() + seconds
+        await asyncio.to_thread(daemon.stop, grace=0)
+        try:
+            yield
+            await asyncio.sleep(over - asyncio.get_running_loop().time())
+        finally:
+            with ctx.step("control plane") as step:
+                await asyncio.to_thread(plane.start, step)
 
 
 def _sandboxes(which: Callable[[teardown.Container], bool]) -> list[teardown.Container]:

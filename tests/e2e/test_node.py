@@ -1,4 +1,4 @@
-"""What a power cut, a reboot or a dying container runtime leaves of the house: everything that ran and is to run by
+"""What a power cut, a reboot, a dying container runtime or API server leaves of the house: what ran and is to run by
 itself, once; nothing else; and what had ended by itself as it ended.
 
 Five add-ons in all states; each of them is the broker under another name.
@@ -44,6 +44,8 @@ AFTER = BEFORE | {"local_manual": "stopped"}
 """By the boot rule."""
 REST = 100.0
 """Seconds until everything is where it belongs, on a busy machine."""
+OUTAGE = 20.0
+"""Seconds."""
 QUIET = 5.0
 """Seconds for which it must stay there."""
 
@@ -167,6 +169,27 @@ async def test_the_container_runtime_restarts(household: Household, core: Core) 
     await node.restart_runtime()
     await household.rests(AFTER)
     await _core_is_back(core, household.supervisor)
+
+
+async def test_the_api_server_is_away(household: Household, core: Core) -> None:
+    """For 20 seconds: Core and the broker go on, Core stays connected with its Supervisor and shows its add-ons, a verb
+    says why it cannot be done now; and is done when the API server is back.
+    """
+    kubectl, supervisor = household.kubectl, household.supervisor
+    pods = {pod["metadata"]["uid"] for pod in await kubectl.pods("io.hass.type")}
+    async with core.socket() as socket:
+        async with node.without_api_server(OUTAGE):
+            refused = await supervisor.post("/addons/local_manual/stop")
+            assert (refused.status, "API server" in refused.body["message"]) == (503, True), refused
+            listed = await socket.supervisor("get", "/addons")
+            assert BEFORE.keys() <= {addon["slug"] for addon in listed["addons"]}
+            assert await supervisor.users() is not None
+        await household.rests(AFTER)
+        assert await supervisor.users() is not None
+    lost = pods - {pod["metadata"]["uid"] for pod in await kubectl.pods("io.hass.type")}
+    assert len(lost) == 1
+    log = await kubectl.run("logs", "deployment/supervisor", "--since=2m")
+    assert "websocket to Home Assistant Core was closed" not in log
 
 
 async def test_the_power_goes(household: Household, core: Core) -> None:
