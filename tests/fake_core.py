@@ -76,7 +76,7 @@ class FakeCore:
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=_context(self._keys))
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=server_context(self._keys))
         await site.start()
         self.port = self._runner.addresses[0][1]
         return self
@@ -234,7 +234,7 @@ class FakeCore:
             raise web.HTTPBadRequest(text="no token belongs on the socket")
 
 
-def _context(keys: LinkKeys) -> ssl.SSLContext:
+def server_context(keys: LinkKeys) -> ssl.SSLContext:
     """What nginx does in Core's pod: our authority's clients only."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_verify_locations(cadata=keys.authority.certificate)

@@ -1,7 +1,6 @@
 """The core-link's certificates: who is let in, and when they are renewed."""
 
 import ssl
-import tempfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from supervisor_k8s.errors import UnknownError
 from supervisor_k8s.model.desired.link import KeyPair, LinkKeys
 from supervisor_k8s.remote.certificates import client_context, make_keys, needs_renewal, usable, utc_now
+from tests.fake_core import server_context
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -53,13 +53,13 @@ def test_only_the_supervisors_certificate_opens_the_link(end: str, *, let_in: bo
     context = client_context(LinkKeys(keys.authority, keys.server, shown.get(end, keys.client)))
     if end == "nothing":
         context = ssl.create_default_context(cadata=keys.authority.certificate)
-    assert _handshake(context, _server_context(keys)) is let_in
+    assert _handshake(context, server_context(keys)) is let_in
 
 
 def test_the_link_must_show_our_certificate() -> None:
     """Somebody else at Core's address learns nothing: our end refuses before it says a word."""
     keys, foreign = make_keys(utc_now()), make_keys(utc_now())
-    assert not _handshake(client_context(keys), _server_context(foreign))
+    assert not _handshake(client_context(keys), server_context(foreign))
 
 
 def test_keys_that_do_not_fit_are_named_as_such() -> None:
@@ -69,18 +69,6 @@ def test_keys_that_do_not_fit_are_named_as_such() -> None:
     with pytest.raises(UnknownError, match="client certificate cannot be used") as caught:
         client_context(mixed)
     assert "PRIVATE" not in str(caught.value)
-
-
-def _server_context(keys: LinkKeys) -> ssl.SSLContext:
-    """TLS as nginx has it in Core's pod."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_verify_locations(cadata=keys.authority.certificate)
-    context.verify_mode = ssl.CERT_REQUIRED
-    with tempfile.NamedTemporaryFile("w") as file:
-        file.write(keys.server.key + keys.server.certificate)
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
 
 
 def _handshake(ours: ssl.SSLContext, theirs: ssl.SSLContext) -> bool:
