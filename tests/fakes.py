@@ -53,7 +53,7 @@ class FakeCluster:
         self._objects: dict[tuple[str, str], Object] = {}
         self._templates: dict[str, Object] = {}
         """The template each pod was made from, by the pod's UID."""
-        self._logs: dict[tuple[str, str], list[bytes]] = defaultdict(list)
+        self._logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
@@ -129,13 +129,13 @@ class FakeCluster:
         return self.metrics.get(pod)
 
     async def logs(
-        self, pod: str, container: str, *, tail_lines: int | None = None, follow: bool = False, **_: Any
+        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, timestamps: bool
     ) -> AsyncGenerator[bytes]:
         told = max(0, len(self._logs[pod, container]) - tail_lines) if tail_lines is not None else 0
         while True:
-            for line in self._logs[pod, container][told:]:
+            for time, line in self._logs[pod, container][told:]:
                 told += 1
-                yield line
+                yield f"{time} ".encode() + line if timestamps else line
             if not follow or ("Pod", pod) not in self._objects:
                 return
             if told == len(self._logs[pod, container]):
@@ -206,7 +206,7 @@ class FakeCluster:
 
     def say(self, pod: str, container: str, *lines: str) -> None:
         """Lines for the container's log."""
-        self._logs[pod, container] += [line.encode() for line in lines]
+        self._logs[pod, container] += [(self._time(), line.encode()) for line in lines]
         self._wake()
 
     def fail(self, verb: str, error: Exception) -> None:

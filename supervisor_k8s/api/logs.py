@@ -1,14 +1,15 @@
 """Log routes: the same five for everything that has a log, as plain text.
 
 Contract (`supervisor-api` §5): Accept is compared exactly; `lines` wins over `Range: entries=` and is at least 2; 100
-entries when nothing is asked; `follow` gives the history first and never ends; `latest` is without colours. What is
-read is the running container's own log, so there is one boot, number 0, and no cursor to page before it.
+entries when nothing is asked; `follow` gives the history first and never ends; `latest` is without colours. The header
+`X-First-Cursor` names the first entry of an answer; from there the frontend pages backwards until nothing comes. What
+is read is the running container's own log, so there is one boot, number 0.
 """
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -16,20 +17,20 @@ from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import RefusedError, SupervisorError
+from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.log import Entry, Window, window
+from supervisor_k8s.model.program import OWN_KEY
 
 DEFAULT_LINES = 100
 MIN_LINES = 2
-ACCEPTED = frozenset({None, "*/*", "text/plain", "text/x-log"})
+JOURNAL = "text/x-log"
+ACCEPTED = frozenset({None, "*/*", "text/plain", JOURNAL})
+_NUMBER = re.compile(r"-?\d{1,9}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-RANGE = re.compile(r"entries=(?P<cursor>[^:]*)(:(?P<skip>[+-]?\d*))?(:(?P<count>\d*))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which entries are wanted: the `last` ones (None: all), of these the first `count` (None: all)."""
-
-    last: int | None
-    count: int | None = None
+FIRST_WAIT = 1.0
+"""Seconds that a follower's headers wait for the first entry, which they name."""
+IDENTIFIERS = {CORE_KEY: "homeassistant", OWN_KEY: "hassio_supervisor"}
+"""Names of programs in the journal; of add-ons it is `addon_<slug>`."""
 
 
 def log_routes(prefix: str, key: Callable[[Call], str], *, latest: bool = True) -> tuple[Route, ...]:
@@ -44,19 +45,13 @@ def log_routes(prefix: str, key: Callable[[Call], str], *, latest: bool = True) 
     return (*plain, get(f"{prefix}/logs/latest", _serve(key, latest=True), raw=text)) if latest else plain
 
 
-def window(lines: str | None, ranged: str | None, *, everything: bool) -> Window | None:
-    """What `?lines=` and `Range:` ask for; None for a cursor, before which nothing is kept."""
+def wanted_entries(request: web.Request, *, everything: bool) -> Window | None:
+    """What `?lines=` and `Range:` ask for; None for a cursor that is not ours, before which there is nothing."""
+    lines, ranged = request.query.get("lines"), request.headers.get("Range", "")
     if lines is not None:
-        number = int(lines) if lines.lstrip("-").isdecimal() else DEFAULT_LINES
+        number = int(lines) if _NUMBER.fullmatch(lines) else DEFAULT_LINES
         return Window(max(number, MIN_LINES))
-    found = RANGE.fullmatch(ranged) if ranged else None
-    if found is None:
-        return Window(None if everything else DEFAULT_LINES)
-    if found["cursor"]:
-        return None
-    count = int(found["count"]) if found["count"] else None
-    skip = int(found["skip"]) if found["skip"] not in (None, "", "+", "-") else 0
-    return Window(1 - skip, count) if skip < 0 else Window(None, count)
+    return window(ranged, default=None if everything else DEFAULT_LINES)
 
 
 def _serve(key: Callable[[Call], str], *, follow: bool = False, latest: bool = False) -> Handler:
@@ -67,56 +62,83 @@ def _serve(key: Callable[[Call], str], *, follow: bool = False, latest: bool = F
         if request.match_info.get("bootid", "0") != "0":
             raise RefusedError("Only the current boot (0) has a log")
         workload = key(call)
-        wanted = window(request.query.get("lines"), request.headers.get("Range"), everything=latest)
+        wanted = wanted_entries(request, everything=latest)
         if wanted is None:
             return web.Response(content_type="text/plain", charset="utf-8")
-        plain = latest or "no_colors" in request.query
-        lines = call.services.logs.lines(workload, last=wanted.last, follow=follow)
-        return await _stream(request, _shown(lines, wanted.count, plain=plain), eager=follow)
+        entries = call.services.logs.entries(workload, wanted, follow=follow)
+        return await _stream(request, entries, _line(call, workload, latest=latest), eager=follow)
 
     return serve
 
 
-async def _shown(lines: AsyncGenerator[str], count: int | None, *, plain: bool) -> AsyncGenerator[str]:
-    number = 0
-    async with contextlib.aclosing(lines):
-        async for line in lines:
-            if count is not None and number >= count:
-                return
-            number += 1
-            yield COLOURS.sub("", line) if plain else line
+def _line(call: Call, workload: str, *, latest: bool) -> Callable[[Entry], str]:
+    """How an entry is shown."""
+    request = call.request
+    plain = latest or "no_colors" in request.query
+    verbose = "verbose" in (*request.query, request.query.get("format")) or request.headers.get("Accept") == JOURNAL
+    host = call.services.host.machine().name if verbose else ""
+    identifier = IDENTIFIERS.get(workload) or f"addon_{workload.removeprefix('addon/')}"
+
+    def line(entry: Entry) -> str:
+        text = entry.verbose(host, identifier) if verbose else entry.text
+        return COLOURS.sub("", text) if plain else text
+
+    return line
 
 
-async def _stream(request: web.Request, lines: AsyncGenerator[str], *, eager: bool) -> web.StreamResponse:
-    """Send the lines; with `eager` the headers go out before the first one. An error before any byte is raised."""
-    response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
-    response.content_type, response.charset = "text/plain", "utf-8"
+class _Answer:
+    """A log on its way to a client."""
 
-    async def begin() -> None:
-        if not response.prepared:
-            request[STREAMING] = True
-            await response.prepare(request)
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._beginning = asyncio.Lock()
+        self.response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
+        self.response.content_type, self.response.charset = "text/plain", "utf-8"
 
-    async def send() -> SupervisorError | None:
+    async def begin(self, first: Entry | None = None) -> None:
+        """Send the headers, once."""
+        async with self._beginning:
+            if not self.response.prepared:
+                if first is not None:
+                    self.response.headers["X-First-Cursor"] = str(first.cursor)
+                self._request[STREAMING] = True
+                await self.response.prepare(self._request)
+
+    async def begin_late(self) -> None:
+        """The headers go out although there is no entry yet."""
+        await asyncio.sleep(FIRST_WAIT)
+        with contextlib.suppress(ConnectionError):
+            await self.begin()
+
+    async def send(self, entries: AsyncGenerator[Entry], line: Callable[[Entry], str]) -> SupervisorError | None:
+        """All entries; what kept the rest from coming."""
         try:
-            async with contextlib.aclosing(lines):
-                async for line in lines:
-                    await begin()
-                    await response.write(f"{line}\n".encode())
+            async with contextlib.aclosing(entries):
+                async for entry in entries:
+                    await self.begin(entry)
+                    await self.response.write(f"{line(entry)}\n".encode())
         except SupervisorError as error:
             return error
         except ConnectionError:
             return None  # the client has left in the middle of a line
         return None
 
-    if eager:
-        await begin()
-    error = await until_gone(request, send())
-    if error is not None and not response.prepared:
+
+async def _stream(
+    request: web.Request, entries: AsyncGenerator[Entry], line: Callable[[Entry], str], *, eager: bool
+) -> web.StreamResponse:
+    """Send the entries. An error before any byte is raised. With `eager` the headers do not wait for the first one."""
+    answer = _Answer(request)
+    async with asyncio.TaskGroup() as tasks:
+        late = tasks.create_task(answer.begin_late()) if eager else None
+        error = await until_gone(request, answer.send(entries, line))
+        if late is not None:
+            late.cancel()
+    if error is not None and not answer.response.prepared:
         raise error
-    await begin()
-    await response.write_eof()
-    return response
+    await answer.begin()
+    await answer.response.write_eof()
+    return answer.response
 
 
 def addon_log(call: Call) -> str:

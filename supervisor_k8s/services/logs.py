@@ -1,13 +1,15 @@
-"""Logs, live from the pods: which pod and container a workload's log is in, and its lines.
+"""Logs, live from the pods: which pod and container a workload's log is in, and its entries.
 
-A workload without a pod, or whose container has not begun, has no lines; that is no error.
+A workload without a pod, or whose container has not begun, has none; that is no error.
 """
 
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterRefusedError
+from supervisor_k8s.model.log import Entry, Reader, Window
 from supervisor_k8s.model.program import OWN_KEY, pod_that_counts, program_of
 from supervisor_k8s.model.status import Live
 
@@ -18,30 +20,40 @@ class LogCluster(Protocol):
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Live]: ...
 
     def logs(
-        self, pod: str, container: str, *, tail_lines: int | None = None, follow: bool = False
+        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, timestamps: bool
     ) -> AsyncGenerator[bytes]: ...
 
 
 class Logs:
-    """Lines of Core, add-ons and ourselves."""
+    """Entries of Core, add-ons and ourselves."""
 
     def __init__(self, *, cluster: LogCluster, own_pod: str, own_container: str = "supervisor") -> None:
         self._cluster = cluster
         self._own = (own_pod, own_container)
 
-    async def lines(self, key: str, *, last: int | None = None, follow: bool = False) -> AsyncGenerator[str]:
-        """Lines of the workload's program, oldest first, without line ends and with their colours.
+    async def entries(self, key: str, wanted: Window, *, follow: bool = False) -> AsyncGenerator[Entry]:
+        """The wanted entries of the workload's program, oldest first. `follow` goes on until the container ends.
 
-        `key` is `homeassistant`, `addon/<slug>` or `supervisor`. `last` limits what is already there, None gives all of
-        it. `follow` goes on until the container ends. ClusterError.
+        `key` is `homeassistant`, `addon/<slug>` or `supervisor`. ClusterError.
         """
-        place = self._place(key)
+        number = 0
+        async with contextlib.aclosing(self._all(key, wanted, follow=follow)) as found:
+            async for entry in found if wanted.cursor is None else _around(found, wanted):
+                yield entry
+                number += 1
+                if wanted.cursor is None and number == wanted.count:
+                    return
+
+    async def _all(self, key: str, wanted: Window, *, follow: bool) -> AsyncGenerator[Entry]:
+        """From the beginning, or where the last ones are wanted from there."""
+        place, reader = self._place(key), Reader()
         if place is None:
             return
+        lines = self._cluster.logs(*place, tail_lines=wanted.last, follow=follow, timestamps=True)
         try:
-            async with contextlib.aclosing(self._cluster.logs(*place, tail_lines=last, follow=follow)) as found:
-                async for line in found:
-                    yield line.decode(errors="replace")
+            async with contextlib.aclosing(lines):
+                async for line in lines:
+                    yield reader.entry(line)
         except ClusterRefusedError:
             return  # the pod is gone by now, or its container has not begun
 
@@ -52,3 +64,27 @@ class Logs:
         labels, container = program_of(key)
         pod = pod_that_counts(self._cluster.select("Pod", labels))
         return None if pod is None else (pod["metadata"]["name"], container)
+
+
+async def _around(entries: AsyncGenerator[Entry], wanted: Window) -> AsyncGenerator[Entry]:
+    """The entries around the cursor. What is before it is kept only as far as it is wanted."""
+    before: deque[Entry] = deque(maxlen=wanted.before)
+    left, skip, told = wanted.count, max(wanted.skip, 0), False
+    async for entry in entries:
+        if wanted.cursor is not None and entry.cursor < wanted.cursor:
+            before.append(entry)
+            continue
+        if not told:
+            left, told = wanted.after(len(before)), True
+            for earlier in list(before)[: wanted.count]:
+                yield earlier
+        if skip:
+            skip -= 1
+            continue
+        if left == 0:
+            return
+        left = None if left is None else left - 1
+        yield entry
+    if not told:
+        for earlier in list(before)[: wanted.count]:
+            yield earlier

@@ -1,6 +1,7 @@
 """Log routes: plain text, live from the pod."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -42,10 +43,66 @@ async def test_how_many_lines(talking: Home) -> None:
     assert len(await lines(talking, path, headers={"Range": "entries=:-9:"})) == 10
 
 
-async def test_cursor_is_the_beginning(talking: Home) -> None:
-    """Nothing is kept before what is shown: an empty answer, at which the frontend stops asking."""
-    answer = await talking.raw("GET", f"/addons/{SLUG}/logs", headers={"Range": "entries=abc:-100:100"})
-    assert (answer.status, answer.text) == (200, "")
+async def page(home: Home, path: str, ranged: str) -> tuple[list[str], str | None]:
+    """Lines without colours, and the cursor of the first one."""
+    answer = await home.raw("GET", f"{path}?no_colors", headers={"Range": ranged})
+    assert (answer.status, answer.content_type) == (200, "text/plain; charset=utf-8"), answer.text
+    return answer.text.splitlines(), answer.headers.get("X-First-Cursor")
+
+
+async def test_paging_backwards(talking: Home) -> None:
+    """As the frontend does it: each page ends where the one after it began, and before the first line there is none."""
+    path, seen = f"/addons/{SLUG}/logs", list[str]()
+    found, cursor = await page(talking, path, "entries=:-39:40")
+    while found:
+        seen = found + seen
+        found, cursor = await page(talking, path, f"entries={cursor}:-40:40")
+    assert seen == [f"line {number}" for number in range(150)]
+    assert cursor is None
+
+
+async def test_a_cursor_keeps_its_meaning(talking: Home) -> None:
+    """However much is said meanwhile, it names the same line; from it on, after it, and around it."""
+    path = f"/addons/{SLUG}/logs"
+    _, cursor = await page(talking, path, "entries=:-9:")
+    say(talking, "later")
+    assert (await page(talking, path, f"entries={cursor}::2"))[0] == ["line 140", "line 141"]
+    assert (await page(talking, path, f"entries={cursor}:9:"))[0] == ["line 149", "later"]
+    assert (await page(talking, path, f"entries={cursor}:-1:3"))[0] == ["line 139", "line 140", "line 141"]
+    assert (await page(talking, path, "entries=abc:-100:100")) == ([], None)
+
+
+async def test_following_from_a_cursor(talking: Home) -> None:
+    """A follower that lost its connection goes on where it was."""
+    path = f"/addons/{SLUG}/logs"
+    _, cursor = await page(talking, path, "entries=:-1:")
+    headers = {"Authorization": f"Bearer {talking.core_token}", "Range": f"entries={cursor}:1:"}
+    async with talking.http.get(f"{talking.url}{path}/follow?no_colors", headers=headers) as reply:
+        assert await reply.content.readline() == b"line 149\n"
+        assert reply.headers["X-First-Cursor"] != cursor
+        say(talking, "news")
+        assert await reply.content.readline() == b"news\n"
+
+
+async def test_a_follower_of_a_silent_program(home: Home) -> None:
+    """Is answered before there is anything to say."""
+    await home.install(SLUG, start=True)
+    url = f"{home.url}/addons/{SLUG}/logs/follow"
+    async with (
+        asyncio.timeout(10),
+        home.http.get(url, headers={"Authorization": f"Bearer {home.core_token}"}) as reply,
+    ):
+        assert (reply.status, "X-First-Cursor" in reply.headers) == (200, False)
+        say(home, "at last")
+        assert await reply.content.readline() == b"at last\n"
+
+
+async def test_with_time_and_name(talking: Home) -> None:
+    """As the journal shows it, when `verbose` is asked for, or its own content type."""
+    right = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} node addon_core_mosquitto: line 149"
+    for query, accept in (("&verbose", "*/*"), ("&format=verbose", "*/*"), ("", "text/x-log")):
+        answer = await lines(talking, f"/addons/{SLUG}/logs?no_colors&lines=2{query}", headers={"Accept": accept})
+        assert re.fullmatch(right, answer[-1]), answer[-1]
 
 
 async def test_colours(talking: Home) -> None:

@@ -1,41 +1,8 @@
-"""Parts of the API that are plain functions: log lines asked for, ingress sessions, issues as clients see them."""
+"""Parts of the API that are plain functions: ingress sessions, issues as clients see them."""
 
-import pytest
-
-from supervisor_k8s.api.logs import Window, window
 from supervisor_k8s.model.ingress import LIFETIME, LONGEST, Session, renewed, url
 from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion, changed, show_suggestion
 from tests.builders import addon
-
-
-@pytest.mark.parametrize(
-    ("lines", "ranged", "expected"),
-    [
-        (None, None, Window(100)),
-        ("5", None, Window(5)),
-        ("0", None, Window(2)),
-        ("-7", None, Window(2)),
-        ("x", None, Window(100)),
-        ("5", "entries=:-99:100", Window(5)),
-        (None, "entries=:-99:100", Window(100, 100)),
-        (None, "entries=:-1:", Window(2)),
-        (None, "entries=:-9:", Window(10)),
-        (None, "entries=abc:-100:100", None),
-        (None, "entries=abc", None),
-        (None, "bytes=0-1", Window(100)),
-        (None, "entries=", Window(None)),
-        (None, "entries=:0:3", Window(None, 3)),
-    ],
-)
-def test_window(lines: str | None, ranged: str | None, expected: Window | None) -> None:
-    """`lines` wins over `Range`; journald's syntax counts back from the end; a cursor has nothing before it."""
-    assert window(lines, ranged, everything=False) == expected
-
-
-def test_latest_is_everything_unless_asked() -> None:
-    """All of the present start."""
-    assert window(None, None, everything=True) == Window(None)
-    assert window("5", None, everything=True) == Window(5)
 
 
 def test_a_use_prolongs_a_session_that_is_not_over() -> None:

@@ -1,0 +1,100 @@
+"""Entries of a program's log, cursors that name one, and which of them a `Range` means. Pure.
+
+The words are systemd-journal-gatewayd's, which upstream passes requests on to: `entries=<cursor>:<skip>:<count>`. A
+cursor is an entry's time and its place among those of the same time, so it keeps its meaning when a log has moved.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Self
+
+_STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?")
+_CURSOR = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,8})")
+_RANGE = re.compile(r"entries=(?P<cursor>[^:]*)(:(?P<skip>[+-]?\d{0,9}))?(:(?P<count>\d{0,9}))?")
+_NANO = 10**9
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """`time` in nanoseconds since the epoch; `number` counts entries of the same time, from 0."""
+
+    time: int
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.time:x}-{self.number:x}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """None when it is no cursor of ours."""
+        found = _CURSOR.fullmatch(text)
+        return cls(int(found[1], 16), int(found[2], 16)) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line, without its end and with its colours."""
+
+    cursor: Cursor
+    text: str
+
+    def verbose(self, host: str, identifier: str) -> str:
+        """As the journal shows it: time (UTC), machine and program before the text."""
+        seconds, nanoseconds = divmod(self.cursor.time, _NANO)
+        time = datetime.fromtimestamp(seconds, UTC)
+        return f"{time:%Y-%m-%d %H:%M:%S}.{nanoseconds // 10**6:03} {host} {identifier}: {self.text}"
+
+
+class Reader:
+    """Makes entries of the lines of one log, in their order."""
+
+    def __init__(self) -> None:
+        self._last = Cursor(0, -1)
+
+    def entry(self, line: bytes) -> Entry:
+        """Of a line with the timestamp that Kubernetes puts before it; a line without one has the time of the last."""
+        found = _STAMP.match(line)
+        time = self._last.time
+        if found:
+            moment = datetime.fromisoformat((found[1] + found[3]).decode())
+            time = int(moment.timestamp()) * _NANO + int((found[2] or b"0").ljust(9, b"0"))
+        time = max(time, self._last.time)  # clocks may be set back; the order stays
+        self._last = Cursor(time, self._last.number + 1 if time == self._last.time else 0)
+        return Entry(self._last, line[found.end() if found else 0 :].decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which entries are wanted. Without a cursor the `last` ones (None: all); with one those from `skip` places after
+    it on, before it when negative. Of these the first `count` (None: all).
+    """
+
+    last: int | None = None
+    cursor: Cursor | None = None
+    skip: int = 0
+    count: int | None = None
+
+    @property
+    def before(self) -> int:
+        """How many entries before the cursor belong to it."""
+        return max(-self.skip, 0)
+
+    def after(self, found: int) -> int | None:
+        """How many from the cursor on belong to it, when `found` came before it: one does not make up for the other."""
+        if self.count is None:
+            return None
+        return max(self.count - max(self.before, found), 0)
+
+
+def window(ranged: str, *, default: int | None) -> Window | None:
+    """What a `Range` means, the last `default` entries when it is none; None for a cursor that is not ours."""
+    found = _RANGE.fullmatch(ranged)
+    if found is None:
+        return Window(default)
+    count = int(found["count"]) if found["count"] else None
+    skip = int(found["skip"]) if found["skip"] not in (None, "", "+", "-") else 0
+    if found["cursor"]:
+        cursor = Cursor.parse(found["cursor"])
+        return Window(cursor=cursor, skip=skip, count=count) if cursor else None
+    return Window(last=1 - skip, count=count) if skip < 0 else Window(count=count)
