@@ -5,6 +5,8 @@
 # Bring-up needs no more than the standard library; the tools of the other targets live in a virtual environment.
 PYTHON_FOUND = $$(tests/cluster/find-python.sh)
 VENV = $$(tests/cluster/venv.sh)
+# CLUSTER=external KUBECONFIG=… [OVERLAY=…] [CONFIRM=yes]: up, down, status, env and test on a cluster of yours.
+export CLUSTER OVERLAY CONFIRM
 CLUSTER_CLI = python=$(PYTHON_FOUND) && "$$python" -m tests.cluster
 
 help: ## Show this help
@@ -30,7 +32,7 @@ env: ## Lines for a shell: eval "$$(make -s env)"
 
 logs: ## Follow the Supervisor's log
 	@$(CLUSTER_CLI) env >/dev/null && eval "$$($(MAKE) -s env)" && \
-	kubectl logs --follow --tail=100 deployment/supervisor
+	kubectl --namespace="$${HOUSE_NAMESPACE:-home-assistant}" logs --follow --tail=100 deployment/supervisor
 
 check: ## Lint, format, types, and the arrows between the layers
 	@venv=$(VENV) && PATH="$$venv/bin:$$PATH" && \

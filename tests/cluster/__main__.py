@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import binaries, cluster, paths, product, teardown
+from . import binaries, cluster, external, paths, product, teardown
 from .paths import Paths
-from .steps import Console, Context, StepFailed
+from .steps import Console, Context, Failed, StepFailed
 
 USAGE = """\
 up      make everything that is missing and wait until Home Assistant is there
@@ -21,6 +21,9 @@ stop    stop all, as when the machine is switched off; the data stay
 start   start all again after stop or after a reboot
 status  what runs
 env     export lines for a shell:  eval "$(python -m tests.cluster env)"
+
+With CLUSTER=external up, down, status and env are about the cluster that KUBECONFIG names, see external.py. Without it
+KUBECONFIG is never looked at.
 """
 
 
@@ -37,6 +40,12 @@ def main() -> int:
     parser.add_argument("--all-images", action="store_true", help="with the images that only tests need")
     arguments = parser.parse_args()
     where = paths.from_environment()
+    try:
+        if external.wanted(os.environ):
+            return _external(arguments.command, where)
+    except Failed as error:
+        print(error, file=sys.stderr)
+        return 1
     if arguments.command == "env":
         return _environment(where)
     if os.geteuid() != 0:
@@ -58,6 +67,17 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. The same command continues where it stopped.")
         return 130
+    finally:
+        console.close()
+
+
+def _external(command: str, where: Paths) -> int:
+    """On the caller's cluster; needs no root. Failed says what is missing."""
+    console = Console()
+    try:
+        return external.run(command, external.context(where, console), os.environ)
+    except StepFailed:
+        return 1
     finally:
         console.close()
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tiers on the local cluster, or with CLUSTER=external on the caller's.
+# All tiers on the local cluster, or with CLUSTER=external on the caller's, where `make up` has been before.
 #
 # The cluster is left as it was found: up when it was up, gone when it was not.
 # What the cluster knows about a failure is collected in test-results/.
@@ -14,8 +14,10 @@ ours=yes
 mkdir -p "$results"
 
 if [ "${CLUSTER:-local}" = external ]; then
-	: "${KUBECONFIG:?CLUSTER=external needs KUBECONFIG to name the cluster to use}"
 	ours=no
+	lines=$("$python" -m tests.cluster env)
+	eval "$lines"
+	"$python" -m tests.cluster status
 else
 	# A KUBECONFIG that happens to be set is not an order to test there.
 	unset KUBECONFIG
@@ -32,7 +34,7 @@ summary() {
 	code=$1
 	if [ "$code" -ne 0 ]; then
 		kubectl get pods,events -A -o wide >"$results/events.txt" 2>&1 || true
-		kubectl cluster-info dump --namespaces home-assistant,kube-system \
+		kubectl cluster-info dump --namespaces "${HOUSE_NAMESPACE:-home-assistant},kube-system" \
 			--output-directory="$results/cluster" >/dev/null 2>&1 || true
 		[ "$ours" = no ] || cp -r /var/lib/supervisor-k8s-local/logs "$results/" || true
 	fi

@@ -16,7 +16,7 @@ import aiohttp
 
 from tests.cluster import binaries, paths
 
-NAMESPACE = "home-assistant"
+NAMESPACE = os.environ.get("HOUSE_NAMESPACE", "home-assistant")
 USER = {"username": "owner", "password": "a-house-for-tests"}
 PATIENCE = 60.0
 """Seconds a condition may take to become true before a test calls it false."""

@@ -1,0 +1,1 @@
+"""The local cluster seen as somebody else's."""
