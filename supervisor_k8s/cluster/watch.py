@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from supervisor_k8s import metrics
-from supervisor_k8s.cluster.backoff import FIRST, LONGEST, Backoff
+from supervisor_k8s.cluster.backoff import FIRST, Backoff
 from supervisor_k8s.cluster.cache import Cache, stripped
 from supervisor_k8s.cluster.client import Client, error_for
 from supervisor_k8s.cluster.kinds import CACHED, Kind
@@ -42,7 +42,8 @@ class Pace:
     chunk: int = 500
     """Objects per page of a list."""
     first_pause: float = FIRST
-    longest_pause: float = LONGEST
+    longest_pause: float = 10.0
+    """Short, because everything waits for it when the API server is back."""
 
 
 class Watches:
