@@ -67,6 +67,7 @@ class Household:
                 own.mkdir(parents=True, exist_ok=True)
                 (own / "config.json").write_text(json.dumps(_manifest(slug, manifest)))
             await self._ask("/store/reload")
+            await self._each((f"/addons/{slug}/uninstall" for slug in LOCAL), check=False)
             await self._each(f"/store/addons/{slug}/install" for slug in LOCAL)
             await self._each(f"/addons/{slug}/start" for slug in BEFORE if slug != "local_failed")
             assert "exit code 1" in (await self.supervisor.post("/addons/local_failed/start")).body["message"]
@@ -75,6 +76,7 @@ class Household:
             await self.rests(BEFORE)
             yield
         finally:
+            await becomes(self.supervisor.answers, what="the Supervisor answers", within=REST)
             await self._each((f"/addons/{slug}/uninstall" for slug in LOCAL), check=False)
             for slug in LOCAL:
                 shutil.rmtree(folder / slug.removeprefix("local_"))
