@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from supervisor_k8s import log
 from supervisor_k8s.bootstrap import run
 from supervisor_k8s.errors import SupervisorError
-from supervisor_k8s.settings import Settings, SettingsError
+from supervisor_k8s.settings import Settings, SettingsError, without_effect
 
 _LOGGER = logging.getLogger("supervisor_k8s")
 
@@ -24,6 +24,8 @@ def main() -> int:
             _LOGGER.critical("%s", line)
         return 2
     log.set_up(sys.stdout, level=settings.log_level, form=settings.log_format)
+    for sentence in without_effect(os.environ):
+        _LOGGER.warning("%s", sentence)
     failed = False
     try:
         asyncio.run(run(settings))

@@ -97,6 +97,22 @@ BUILT_IN_REPOSITORIES = {
 }
 
 
+_PORTS = "a LoadBalancer for add-ons' ports"
+_GATEWAY = "a public Gateway made by the Supervisor"
+NOT_YET = {
+    "SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS": _PORTS,
+    "SUPERVISOR_K8S_INTERNAL_GATEWAY_NAME": _PORTS,
+    "SUPERVISOR_K8S_INTERNAL_GATEWAY_CLASS": _PORTS,
+    "SUPERVISOR_K8S_INTERNAL_L4_IMAGE": _PORTS,
+    "SUPERVISOR_K8S_INTERNAL_L4_SERVICE_ANNOTATIONS": _PORTS,
+    "SUPERVISOR_K8S_MANAGE_PUBLIC_GATEWAY": _GATEWAY,
+    "SUPERVISOR_K8S_GATEWAY_HOSTNAME": _GATEWAY,
+    "SUPERVISOR_K8S_GATEWAY_TLS_SECRET": _GATEWAY,
+    "SUPERVISOR_K8S_HA_TRUSTED_PROXIES": "trusted proxies written into Core's configuration",
+}
+"""Variables of the specification whose feature is not there yet, with the feature: set, they are warned of."""
+
+
 def _read(variable: str, parse: Callable[[str], Any] = _text, **kwargs: Any) -> Any:
     return field(metadata={"variable": variable, "parse": parse}, **kwargs)
 
@@ -195,6 +211,17 @@ class Settings:
         if wrong:
             raise SettingsError("\n".join(wrong))
         return cls(**values)
+
+
+def without_effect(environment: Mapping[str, str]) -> list[str]:
+    """A sentence for each variable that somebody set in vain: of a feature that is not there yet, or misspelt."""
+    known = {item.metadata["variable"] for item in dataclasses.fields(Settings)}
+    ours = sorted(name for name in environment if name.startswith("SUPERVISOR_K8S_") and name not in known)
+    return [
+        f"{name} has no effect: "
+        + (f"this version does not have {NOT_YET[name]} yet" if name in NOT_YET else "there is no such setting")
+        for name in ours
+    ]
 
 
 def has_default(item: dataclasses.Field[Any]) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from supervisor_k8s.settings import Settings, SettingsError
+from supervisor_k8s.settings import NOT_YET, Settings, SettingsError, without_effect
 from tests import settings_table
 
 REQUIRED = {
@@ -89,3 +89,27 @@ def test_manifest_names_only_settings_that_exist() -> None:
     given = {entry["name"] for entry in container["env"]}
     assert set() == given - known
     assert set(REQUIRED) <= given
+
+
+SPECIFIED = """
+    RUNTIME NAME SHARE MACHINE K8S_STORAGE_MODE K8S_SHARED_PVC_CLAIM K8S_SHARED_PVC_STORAGE_CLASS K8S_SHARED_PVC_SIZE
+    K8S_INTERNAL_GATEWAY_ADDRESS K8S_INTERNAL_GATEWAY_NAME K8S_INTERNAL_GATEWAY_CLASS K8S_INTERNAL_L4_IMAGE
+    K8S_INTERNAL_L4_SERVICE_ANNOTATIONS K8S_MANAGE_PUBLIC_GATEWAY K8S_GATEWAY_HOSTNAME K8S_GATEWAY_TLS_SECRET
+    K8S_HA_TRUSTED_PROXIES
+"""
+
+
+def test_every_variable_of_the_specification() -> None:
+    """Each is a setting or is said not to have an effect yet, and never both."""
+    settings = {item.metadata["variable"] for item in dataclasses.fields(Settings)}
+    assert {f"SUPERVISOR_{name}" for name in SPECIFIED.split()} <= settings | NOT_YET.keys()
+    assert set() == settings & NOT_YET.keys()
+
+
+def test_what_is_set_in_vain_is_said() -> None:
+    """A variable of a later version, and one that is misspelt; others' variables are no matter of ours."""
+    given = {**REQUIRED, "SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS": "192.168.1.2", "SUPERVISOR_K8S_ALOW_RWO": "true"}
+    assert [] == without_effect({**REQUIRED, "PATH": "/bin", "SUPERVISOR_TOKEN": "x"})
+    misspelt, later = without_effect(given)
+    assert misspelt == "SUPERVISOR_K8S_ALOW_RWO has no effect: there is no such setting"
+    assert later.startswith("SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS has no effect: this version does not have ")
