@@ -56,12 +56,14 @@ from supervisor_k8s.services.ingress import Ingress
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
+from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.services.stats import Stats
 from supervisor_k8s.services.storage import Storage
+from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.services.versions import Versions
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
@@ -314,6 +316,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         images=images,
         link=link,
         home_assistant=home_assistant,
+        notices=Notices(post=home_assistant.post),
+        store_faults=StoreFaults(
+            built_in=settings.repositories,
+            report=resolution.report,
+            settle=resolution.settle,
+        ),
         stage=stage,
     )
     connect(house)
@@ -331,6 +339,9 @@ def connect(house: House) -> None:
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
     house.services.jobs.event.connect(send)
     house.services.resolution.event.connect(send)
+    house.services.resolution.event.connect(house.notices.on_event)
+    house.home_assistant.on_connected(house.notices.tell_again)
+    house.services.repositories.read.connect(house.store_faults.look)
     house.services.repositories.reloaded.connect(
         lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
     )

@@ -26,6 +26,8 @@ from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
+from supervisor_k8s.services.notices import Notices
+from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.state.records import Records
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,6 +56,8 @@ class House:
     images: Images
     link: Link
     home_assistant: HomeAssistant
+    notices: Notices
+    store_faults: StoreFaults
     stage: "Stage"
 
     async def live(self, port: int, metrics_port: int) -> None:
@@ -77,7 +81,8 @@ class House:
             looking = (self.reconciler.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
-            for begin in (self.services.versions.run, *(watchdog.run for watchdog in self.watchdogs)):
+            own = (self.services.versions.run, self.services.resolution.run, self.notices.run)
+            for begin in (*own, *(watchdog.run for watchdog in self.watchdogs)):
                 tasks.create_task(begin())
             await self._finish_what_was_left()
             while True:

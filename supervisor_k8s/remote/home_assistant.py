@@ -74,6 +74,7 @@ class HomeAssistant:
         self, *, door: Callable[[], Door | None], tls: Callable[[], ssl.SSLContext], port: int = CORE_PORT
     ) -> None:
         """`door` says where Core is, None when it has no address; asked at every request. `port` is the link's."""
+        self._listeners: list[Callable[[], None]] = []
         self._door = door
         self._tls = tls
         self._port = port
@@ -211,6 +212,10 @@ class HomeAssistant:
         """Whether the websocket is up."""
         return self._connected.is_set()
 
+    def on_connected(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the websocket has come up."""
+        self._listeners.append(listener)
+
     def send_event(self, data: Mapping[str, Any]) -> None:
         """Send `data` (with its key `event`) to Core, in order with other events. Lost while Core is not connected, as
         upstream's are: Core reads everything anew when it hears `startup: complete`.
@@ -267,6 +272,8 @@ class HomeAssistant:
             self._events.put_nowait(_COMPLETE)
             self._websocket = websocket
             self._connected.set()
+            for listener in self._listeners:
+                listener()
             sender = tasks.create_task(self._send_events(websocket, self._events), name="events to Core")
             try:
                 await websocket.read()

@@ -75,6 +75,8 @@ class Repositories:
         self._local = local
         self._reader = CatalogueReader()
         self.catalogue = Catalogue()
+        self.read: Signal[Catalogue] = Signal()
+        """Everything on the disk was read, whether anything of it changed or not."""
         self.reloaded: Signal[tuple[str, ...]] = Signal()
         self._failures: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -297,6 +299,7 @@ class Repositories:
     async def _read(self) -> None:
         async with self._reading:
             self.catalogue = await asyncio.to_thread(self._reader.read, tuple(self._sources().values()))
+        self.read(self.catalogue)
 
     async def _image(self, slug: str, kind: str) -> bytes:
         self.addon(slug)

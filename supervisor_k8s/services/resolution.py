@@ -4,6 +4,7 @@ In memory only: whoever finds a fault raises it again after our restart, and an 
 dragged along. Every change is an event for Core.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -21,6 +22,9 @@ from supervisor_k8s.model import issue as shapes
 from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion
 
 _LOGGER = logging.getLogger(__name__)
+
+CHECK_EVERY = 3600.0
+"""Seconds between two runs of all checks."""
 
 type Check = Callable[[], Awaitable[Sequence[Fault]]]
 """Looks for one kind of trouble and returns what it finds now."""
@@ -165,6 +169,12 @@ class Resolution:
                 await self.run_check(slug)
             except SupervisorError as error:
                 _LOGGER.warning("Check %s could not be done: %s", slug, error)
+
+    async def run(self) -> None:
+        """Run the checks now and every hour, as upstream does, until cancelled."""
+        while True:
+            await self.healthcheck()
+            await asyncio.sleep(CHECK_EVERY)
 
     def _of(self, fault: Fault) -> Sequence[Suggestion]:
         return [suggestion for suggestion in self._suggestions.values() if suggestion.fault == fault]
