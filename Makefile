@@ -1,6 +1,6 @@
 # The two commands that matter: `make up` (Home Assistant on a Kubernetes of this machine) and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help up down stop start status env logs check test test-fast
+.PHONY: help up down stop start status env logs check test test-fast bench
 
 # Bring-up needs no more than the standard library; the tools of the other targets live in a virtual environment.
 PYTHON_FOUND = $$(tests/cluster/find-python.sh)
@@ -45,3 +45,7 @@ test-fast: check ## Checks, unit and contract tier: no root, no cluster
 
 test: check ## All tiers; makes the cluster when there is none (CLUSTER=external: uses yours)
 	@CLUSTER=$(CLUSTER) tests/cluster/test-all.sh
+
+# What needs a cluster is measured when `make up` has made one, and named as not run when it has not.
+bench: ## Figures: a table, and test-results/bench.json (`make bench OPTIONS="--only info"`)
+	@venv=$(VENV) && env -u PYTHONDONTWRITEBYTECODE "$$venv/bin/python" -m tests.bench $(OPTIONS)
