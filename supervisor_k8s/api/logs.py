@@ -136,9 +136,9 @@ async def _stream(
             late.cancel()
     if error is not None and not answer.response.prepared:
         raise error
-    await answer.begin()
-    await answer.response.write_eof()
-    return answer.response
+    with contextlib.suppress(ConnectionError):  # the client has left before there was anything to say
+        await answer.begin()
+    return answer.response  # aiohttp ends it, and knows of clients that are gone
 
 
 def addon_log(call: Call) -> str:

@@ -205,14 +205,15 @@ async def test_a_body_of_unsaid_length_arrives_with_its_length(browser: Browser)
     assert browser.page.header["Content-Length"] == "6"
 
 
-async def test_events_arrive_as_they_happen(browser: Browser) -> None:
-    """An answer without an end; the add-on's side ends when the browser leaves."""
+async def test_events_arrive_as_they_happen(browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    """An answer without an end; the add-on's side ends when the browser leaves, without a word of error."""
     url = f"{browser.home.url}{browser.base}/events"
-    async with browser.home.http.get(url, headers=browser.cookie) as reply:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=browser.cookie) as reply:
         assert await reply.content.readline() == b"data: tick\n"
         assert (reply.content_type, reply.headers["X-Accel-Buffering"]) == ("text/event-stream", "no")
     async with asyncio.timeout(20):
         await browser.page.gone.wait()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_half_an_answer_does_not_look_whole(browser: Browser) -> None:

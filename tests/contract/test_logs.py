@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.contract.house import Home
@@ -133,14 +134,17 @@ async def test_follow(talking: Home) -> None:
         assert await reply.content.readline() == b""
 
 
-async def test_follower_that_leaves(talking: Home) -> None:
-    """Nothing is logged as an error, and we can still stop."""
+async def test_follower_that_leaves(talking: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is logged as an error, also when it leaves a silent program; and we can still stop."""
     url = f"{talking.url}/addons/{SLUG}/logs/follow"
-    async with talking.http.get(url, headers={"Authorization": f"Bearer {talking.core_token}"}) as reply:
-        await reply.content.readline()
-    say(talking, "to nobody")
-    await asyncio.sleep(0.05)
+    headers = {"Authorization": f"Bearer {talking.core_token}"}
+    for news in (("to nobody",), ()):
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as reply:
+            await reply.content.readline()
+        say(talking, *news)
+        await asyncio.sleep(1.5)  # until the connection was looked at
     assert (await talking.raw("GET", "/supervisor/ping")).status == 200
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_whose_log(home: Home) -> None:
