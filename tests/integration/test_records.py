@@ -20,8 +20,11 @@ ADDONS = (
     {"slug": "a", "ports": {"80/tcp": 8080}, "options": {"colour": "red"}, "schema": {"colour": "str"}},
     {"slug": "b", "boot": "manual"},
     {"slug": "c"},
+    {"slug": "once", "startup": "once"},
 )
-STATES = {SLUG: "started", "local_b": "stopped", "local_c": "error"}
+STATES = {SLUG: "started", "local_b": "stopped", "local_c": "error", "local_once": "stopped"}
+AGAIN = {**dict.fromkeys(STATES, "started"), "local_once": "stopped"}
+"""After a start of all of them."""
 HALF = 100
 """Bytes that are there of a file that was written by half."""
 
@@ -82,7 +85,7 @@ async def test_half_written_files(plane: ControlPlane, admin: Client, namespace:
         left = {key: uid for key, uid in before.items() if key != ("Deployment", "addon-local-b")}
         assert left.items() <= (await workloads(life)).items()
         await program.do("restart", *STATES)
-        await program.become(**dict.fromkeys(STATES, "started"))
+        await program.become(**AGAIN)
         await program.do("uninstall", *STATES)
         await becomes(lambda: no_addons(life))
 
@@ -99,7 +102,7 @@ async def test_the_whole_volume_is_new(plane: ControlPlane, admin: Client, names
         offer, aside = program.data / "addons" / "local" / "a", tmp_path / "aside"
         offer.rename(aside)
         await program.run()
-        await program.become(local_b="stopped", local_c="error")
+        await program.become(local_b="stopped", local_c="error", local_once="stopped")
         assert ("addon_record_lost", SLUG) in await issues(life)
         assert SLUG not in await program.states()
         await asyncio.sleep(1)
@@ -145,7 +148,7 @@ async def test_a_full_volume(plane: ControlPlane, admin: Client, namespace: str,
         await program.do("stop", SLUG)
         assert await issues(life) == set()
         await program.do("start", *STATES)
-        await program.become(**dict.fromkeys(STATES, "started"))
+        await program.become(**AGAIN)
 
 
 async def no_addons(life: Life) -> bool:
