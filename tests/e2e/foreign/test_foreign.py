@@ -7,14 +7,17 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.cluster import paths
-from tests.e2e.house import Kubectl
+from tests.e2e.conftest import SLUG
+from tests.e2e.house import Kubectl, Supervisor
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[2]
 NAMESPACE = "home-assistant-foreign"
+LEVEL = "pod-security.kubernetes.io/enforce"
 VOLUMES = ("foreign-shared", "foreign-state")
 CLAIMS = {"ha-shared-rwx", "supervisor-state"}
 
@@ -55,6 +58,17 @@ async def kubectl() -> AsyncIterator[Kubectl]:
                 await asyncio.to_thread(shutil.rmtree, paths.from_environment().volumes / volume)
 
 
+async def an_addon_runs(kubectl: Kubectl) -> None:
+    """Mosquitto, at the Pod Security level of the namespace."""
+    async with aiohttp.ClientSession() as session:
+        url = f"http://{await kubectl.address('supervisor')}"
+        supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+        for verb in (f"store/addons/{SLUG}/install", f"addons/{SLUG}/start"):
+            answer = await supervisor.post(f"/{verb}")
+            assert answer.status == 200, answer
+        assert "started" == await supervisor.state(SLUG)
+
+
 async def test_a_house_on_somebody_elses_cluster(kubectl: Kubectl) -> None:
     """It comes up, says so, and goes; its claims only when that was confirmed. The house next door hears nothing."""
     neighbour = Kubectl()
@@ -64,6 +78,8 @@ async def test_a_house_on_somebody_elses_cluster(kubectl: Kubectl) -> None:
     assert "Core's Supervisor integration" in said
     assert "build" not in said
     assert "supervisor-" in await make("status")
+    assert "baseline" == (await kubectl.json("get", "namespace", NAMESPACE))["metadata"]["labels"][LEVEL]
+    await an_addon_runs(kubectl)
     await make("down")
     assert [] == await kubectl.pods("app.kubernetes.io/part-of=home-assistant")
     assert await claims(kubectl) == CLAIMS
