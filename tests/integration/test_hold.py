@@ -4,7 +4,9 @@ import http.client
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,19 @@ def test_ready_is_who_listens(holding: tuple[subprocess.Popen[bytes], int, int],
         server.listen()
         assert asked(ready) == 200
     assert asked(ready) == 503
+
+
+def test_a_question_that_comes_too_early_waits(holding: tuple[subprocess.Popen[bytes], int, int]) -> None:
+    """Asked a moment before somebody listens, the answer is 200: the kubelet would only ask again a second later."""
+    _, ready, watched = holding
+    asked(ready)  # it has come up
+    with ThreadPoolExecutor() as pool, socket.socket() as server:
+        server.bind(("127.0.0.1", watched))
+        early = pool.submit(asked, ready)
+        time.sleep(0.2)
+        assert not early.done()
+        server.listen()
+        assert early.result(timeout=5) == 200
 
 
 def test_a_visitor_who_says_nothing_blocks_nobody_for_long(holding: tuple[subprocess.Popen[bytes], int, int]) -> None:

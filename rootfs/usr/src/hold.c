@@ -3,7 +3,8 @@
  *
  * `hold --ready PORT WATCHED` also answers HTTP on PORT: 200 while a program of the pod listens on TCP port
  * WATCHED, else 503. The kubelet asks here instead of connecting to the add-on itself, whose log would show
- * a stranger every second. `hold --version` proves that the image can run it. */
+ * a stranger every second. A question that comes too early is answered as soon as the program listens: the
+ * kubelet's next one would come a second later. `hold --version` proves that the image can run it. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,9 +18,12 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define STATE_LISTEN 0x0A /* in the kernel's socket tables */
+#define PATIENCE 1000     /* ms until a question is answered with 503: the kubelet hangs up after 2,000 */
+#define PAUSE 20          /* ms between two looks at who listens */
 
 static bool listed(const char *table, unsigned port)
 {
@@ -33,6 +37,18 @@ static bool listed(const char *table, unsigned port)
     if (file)
         fclose(file);
     return found;
+}
+
+static bool listens(unsigned port)
+{
+    return listed("/proc/net/tcp", port) || listed("/proc/net/tcp6", port);
+}
+
+static long now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
 static int open_port(unsigned port)
@@ -53,7 +69,7 @@ static void answer(int server, unsigned watched)
     int client = accept4(server, NULL, NULL, SOCK_CLOEXEC);
     if (client < 0)
         return;
-    bool ready = listed("/proc/net/tcp", watched) || listed("/proc/net/tcp6", watched);
+    bool ready = listens(watched);
     struct timeval patience = {.tv_sec = 1};
     char request[2048], reply[96];
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -72,8 +88,9 @@ int main(int argc, char **argv)
 {
     int server = -1;
     unsigned watched = 0;
+    long asked = 0; /* when the question came that waits for its answer */
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
-        return puts("hold 2") == EOF;
+        return puts("hold 3") == EOF;
     if (argc == 4 && strcmp(argv[1], "--ready") == 0) {
         watched = strtoul(argv[3], NULL, 10);
         server = open_port(strtoul(argv[2], NULL, 10));
@@ -93,7 +110,8 @@ int main(int argc, char **argv)
         return 1;
     for (;;) {
         struct pollfd events[] = {{.fd = signals, .events = POLLIN}, {.fd = server, .events = POLLIN}};
-        if (poll(events, 2, -1) < 0 && errno != EINTR)
+        /* While a question waits for its answer, it is no news. */
+        if (poll(events, asked ? 1 : 2, asked ? PAUSE : -1) < 0 && errno != EINTR)
             return 1;
         struct signalfd_siginfo heard;
         if (events[0].revents && read(signals, &heard, sizeof heard) == sizeof heard) {
@@ -102,7 +120,11 @@ int main(int argc, char **argv)
             while (waitpid(-1, NULL, WNOHANG) > 0)
                 ; /* signals of one kind do not queue: one SIGCHLD may stand for several ends */
         }
-        if (events[1].revents)
+        if (!asked && events[1].revents)
+            asked = now();
+        if (asked && (listens(watched) || now() - asked > PATIENCE)) {
+            asked = 0;
             answer(server, watched);
+        }
     }
 }
