@@ -88,7 +88,7 @@ def observe_addon(pods: Sequence[Live], intent: Intent, job: Live | None = None)
         if job is not None and any(_condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed")):
             return Status(state=AddonState.ERROR, reason="its pod was deleted", exit_code=SIGKILLED, fatal=True)
         return Status(state=AddonState.STARTUP, reason="the former pod has not ended yet" if pods else None)
-    if intent.wanted is Wanted.EXITED and (ended := exited_pod(own, intent)) and not _sandbox_lost(ended):
+    if intent.wanted is Wanted.EXITED and (ended := exited_pod(own, intent)):
         return _observe_pod(ended)
     if intent.failure is not None:
         return Status(state=AddonState.ERROR, reason=intent.failure)
@@ -99,13 +99,15 @@ def observe_addon(pods: Sequence[Live], intent: Intent, job: Live | None = None)
 
 def exited_pod(pods: Sequence[Live], intent: Intent) -> Live | None:
     """The pod that keeps the exit code and the log of a program that ended; None once it is deleted, or when what
-    made it already made another one in its place.
+    made it already made another one in its place, or with its sandbox: in a new one the kubelet runs the program again,
+    and goes on to report its former end.
     """
     launch = intent.launch.id if intent.launch else None
     own = [pod for pod in pods if labels(pod).get(LABEL_LAUNCH) == launch and not is_terminating(pod)]
     if any(is_gated(pod) for pod in own):
         return None
-    return next((pod for pod in own if "terminated" in _container(pod, ADDON_CONTAINER).get("state", {})), None)
+    ended = (pod for pod in own if "terminated" in _container(pod, ADDON_CONTAINER).get("state", {}))
+    return next((pod for pod in ended if not _sandbox_lost(pod)), None)
 
 
 def observe_core(pod: Live | None) -> Status:

@@ -90,6 +90,8 @@ class Container:
     record: Record
     namespace: str
     pod: str
+    name: str
+    """Empty for a sandbox."""
     is_sandbox: bool
 
 
@@ -110,6 +112,7 @@ def containers(paths: Paths) -> Iterator[Container]:
             record,
             namespace=told.get("io.kubernetes.cri.sandbox-namespace", ""),
             pod=told.get("io.kubernetes.cri.sandbox-name", ""),
+            name=told.get("io.kubernetes.cri.container-name", ""),
             is_sandbox=told.get("io.kubernetes.cri.container-type") == "sandbox",
         )
 

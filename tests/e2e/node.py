@@ -21,6 +21,12 @@ def kill_sandbox(pod: str) -> None:
     os.kill(found.record.pid, signal.SIGKILL)
 
 
+def programs() -> set[str]:
+    """Pods whose add-on's program runs, by the processes there are: the kubelet may say something else."""
+    running = teardown.containers(paths.from_environment())
+    return {one.pod for one in running if (one.namespace, one.name) == (NAMESPACE, "addon")}
+
+
 async def restart_runtime() -> None:
     """The container runtime ends, every sandbox of the node dies meanwhile, containerd comes back."""
     async with _tools() as ctx:
