@@ -37,11 +37,13 @@ class Access:
         core: Callable[[], CoreRecord | None],
         addons: Callable[[], Mapping[str, InstalledAddon]],
     ) -> None:
-        """`core` and `addons` give the stored records, read at each look-up."""
+        """`core` and `addons` give the stored records, read at each look-up; a changed record is in another mapping."""
         self._cluster = cluster
         self._namespace = namespace
         self._core = core
         self._addons = addons
+        self._slugs: tuple[object, Mapping[str, str]] = (None, {})
+        """The mapping of records it was made of; digest to slug."""
 
     async def prepare(self) -> None:
         """Make the command line's token (Secret `supervisor-cli`, key `token`) unless there is one; it is kept."""
@@ -56,15 +58,21 @@ class Access:
             return CORE
         if _same(self._cli_digest(), given):
             return CLI
-        for slug, record in self._addons().items():
-            launch = record.intent.launch
-            if (
-                launch is not None
-                and _same(_launch_digest(launch), given)
-                and self._is_alive(record.intent.wanted, launch)
-            ):
-                return Caller.addon(slug, launch.config or record.system)
-        return None
+        return self._addon(given)
+
+    def _addon(self, given: str) -> Caller | None:
+        addons = self._addons()
+        if self._slugs[0] is not addons:
+            digests = ((_launch_digest(record.intent.launch), slug) for slug, record in addons.items())
+            self._slugs = addons, {known: slug for known, slug in digests if known}
+        slug = self._slugs[1].get(given)
+        if slug is None:
+            return None
+        record = addons[slug]
+        launch = record.intent.launch
+        if launch is None or not self._is_alive(record.intent.wanted, launch):
+            return None
+        return Caller.addon(slug, launch.config or record.system)
 
     def _is_alive(self, wanted: Wanted, launch: Launch) -> bool:
         return wanted is Wanted.RUNNING or bool(self._cluster.select("Pod", {naming.LABEL_LAUNCH: launch.id}))
