@@ -54,6 +54,7 @@ from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.ingress import Ingress
 from supervisor_k8s.services.link import Link
+from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.notices import Notices
@@ -66,6 +67,7 @@ from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.services.versions import Versions
 from supervisor_k8s.settings import Settings
+from supervisor_k8s.state.log_files import LogFiles
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
@@ -206,6 +208,11 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         users=lambda: home_assistant.command("config/auth/list"),
         push_panel=home_assistant.push_panel,
     )
+    kept_logs = LogFiles(Path(settings.state) / "logs", may_write=may_act)
+
+    async def forget_log(slug: str) -> None:
+        await kept_logs.remove(addon_key(slug))
+
     addon_settings = AddonSettings(
         records=records,
         get=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
@@ -225,7 +232,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             make_directories=volume.make_directories,
             write_private=volume.write_private,
             remove_tree=volume.remove_tree,
-            forget=(discovery.remove_addon, registry.remove_addon, ingress.forget),
+            forget=(discovery.remove_addon, registry.remove_addon, ingress.forget, forget_log),
             intent_changed=lambda slug: states.look(slug),  # noqa: PLW0108 - made below
             timezone=lambda: preferences.timezone,
             core_version=lambda: records.core.version if records.core else None,
@@ -298,7 +305,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         home_assistant=home_assistant,
         jobs=jobs,
         site=site,
-        logs=Logs(cluster=cluster, own_pod=settings.pod_name),
+        logs=Logs(cluster=cluster, kept=kept_logs, own_pod=settings.pod_name),
         stats=Stats(cluster=cluster, own_pod=own_pod),
         state=lambda: stage.name,
         version=VERSION,
@@ -317,6 +324,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         link=link,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),
+        log_keeper=LogKeeper(cluster=cluster, save=kept_logs.save),
         store_faults=StoreFaults(
             built_in=settings.repositories,
             report=resolution.report,
@@ -333,6 +341,7 @@ def connect(house: House) -> None:
     send = house.home_assistant.send_event
     house.cluster.on_connected(house.stage.again.set)
     house.cluster.subscribe(house.states.on_change)
+    house.cluster.subscribe(house.log_keeper.on_change)
     house.states.looked.connect(house.recovery.attend)
     house.states.changed.connect(house.watchdogs[0].on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))

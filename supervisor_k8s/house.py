@@ -26,6 +26,7 @@ from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
+from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.state.records import Records
@@ -57,6 +58,7 @@ class House:
     link: Link
     home_assistant: HomeAssistant
     notices: Notices
+    log_keeper: LogKeeper
     store_faults: StoreFaults
     stage: "Stage"
 
@@ -81,7 +83,7 @@ class House:
             looking = (self.reconciler.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
-            own = (self.services.versions.run, self.services.resolution.run, self.notices.run)
+            own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
             for begin in (*own, *(watchdog.run for watchdog in self.watchdogs)):
                 tasks.create_task(begin())
             await self._finish_what_was_left()

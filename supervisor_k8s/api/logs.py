@@ -2,8 +2,8 @@
 
 Contract (`supervisor-api` §5): Accept is compared exactly; `lines` wins over `Range: entries=` and is at least 2; 100
 entries when nothing is asked; `follow` gives the history first and never ends; `latest` is without colours. The header
-`X-First-Cursor` names the first entry of an answer; from there the frontend pages backwards until nothing comes. What
-is read is the running container's own log, so there is one boot, number 0.
+`X-First-Cursor` names the first entry of an answer; from there the frontend pages backwards until nothing comes. Boots
+are launches: 0 is the present one, or the last when nothing runs.
 """
 
 import asyncio
@@ -59,16 +59,21 @@ def _serve(key: Callable[[Call], str], *, follow: bool = False, latest: bool = F
         request = call.request
         if request.headers.get("Accept") not in ACCEPTED:
             raise RefusedError("Invalid content type requested. Only text/plain and text/x-log supported for now.")
-        if request.match_info.get("bootid", "0") != "0":
-            raise RefusedError("Only the current boot (0) has a log")
         workload = key(call)
+        kept = await call.services.logs.boot(workload, _boot(request.match_info.get("bootid", "0")))
         wanted = wanted_entries(request, everything=latest)
         if wanted is None:
             return web.Response(content_type="text/plain", charset="utf-8")
-        entries = call.services.logs.entries(workload, wanted, follow=follow)
+        entries = call.services.logs.entries(workload, wanted, kept=kept, follow=follow)
         return await _stream(request, entries, _line(call, workload, latest=latest), eager=follow)
 
     return serve
+
+
+def _boot(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise RefusedError("A boot is a number here: 0 for the present start, -1 for the one before it")
+    return int(text)
 
 
 def _line(call: Call, workload: str, *, latest: bool) -> Callable[[Entry], str]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.core import CONTAINER
-from supervisor_k8s.model.intent import CORE_KEY
-from supervisor_k8s.model.status import Live, current_pod
+from supervisor_k8s.model.intent import CORE_KEY, addon_key
+from supervisor_k8s.model.status import Live, current_pod, labels
 
 OWN_KEY = "supervisor"
 """Key of ourselves beside the workloads'."""
@@ -21,3 +21,12 @@ def program_of(key: str) -> tuple[Mapping[str, str], str]:
 def pod_that_counts(pods: Sequence[Live]) -> Live | None:
     """The present pod, or one that is ending where there is no other."""
     return current_pod(pods) or next(iter(pods), None)
+
+
+def key_and_container(pod: Live) -> tuple[str, str] | None:
+    """Key of the workload that a pod is of, with the container of its program; None for other pods."""
+    slug = pod["metadata"].get("annotations", {}).get(naming.ANNOTATION_SLUG)
+    kind = labels(pod).get(naming.LABEL_TYPE)
+    if kind == naming.TYPE_CORE:
+        return CORE_KEY, CONTAINER
+    return (addon_key(slug), naming.ADDON_CONTAINER) if kind == naming.TYPE_ADDON and slug else None

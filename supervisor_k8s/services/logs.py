@@ -1,6 +1,7 @@
 """Logs, live from the pods: which pod and container a workload's log is in, and its entries.
 
-A workload without a pod, or whose container has not begun, has none; that is no error.
+A workload without a pod has the log of its last launch, where that was kept. One that never ran, or whose container has
+not begun, has none; that is no error.
 """
 
 import contextlib
@@ -8,10 +9,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
-from supervisor_k8s.errors import ClusterRefusedError
+from supervisor_k8s.errors import ClusterRefusedError, RefusedError
 from supervisor_k8s.model.log import Entry, Reader, Window
 from supervisor_k8s.model.program import OWN_KEY, pod_that_counts, program_of
 from supervisor_k8s.model.status import Live
+from supervisor_k8s.state.log_files import LogFiles
 
 
 class LogCluster(Protocol):
@@ -27,17 +29,33 @@ class LogCluster(Protocol):
 class Logs:
     """Entries of Core, add-ons and ourselves."""
 
-    def __init__(self, *, cluster: LogCluster, own_pod: str, own_container: str = "supervisor") -> None:
+    def __init__(self, *, cluster: LogCluster, kept: LogFiles, own_pod: str, own_container: str = "supervisor") -> None:
         self._cluster = cluster
+        self._kept = kept
         self._own = (own_pod, own_container)
 
-    async def entries(self, key: str, wanted: Window, *, follow: bool = False) -> AsyncGenerator[Entry]:
+    async def boot(self, key: str, number: int) -> str | None:
+        """What to read for a boot, which is a launch. 0 is the present one or, when nothing runs, the last; -1 the one
+        before it; positive numbers count from the oldest that is kept. None is the present one's pod, else a kept log's
+        name. RefusedError when there is none.
+        """
+        kept: list[str | None] = list(await self._kept.names(key))
+        there = [None, *kept] if self._place(key) is not None or not kept else kept
+        place = -number if number <= 0 else len(there) - number
+        if not 0 <= place < len(there):
+            raise RefusedError(f"There is no boot {number}; logs of {len(there)} are there")
+        return there[place]
+
+    async def entries(
+        self, key: str, wanted: Window, *, kept: str | None = None, follow: bool = False
+    ) -> AsyncGenerator[Entry]:
         """The wanted entries of the workload's program, oldest first. `follow` goes on until the container ends.
 
-        `key` is `homeassistant`, `addon/<slug>` or `supervisor`. ClusterError.
+        `key` is `homeassistant`, `addon/<slug>` or `supervisor`; `kept` as `boot` gives it. ClusterError.
         """
         number = 0
-        async with contextlib.aclosing(self._all(key, wanted, follow=follow)) as found:
+        source = self._all(key, wanted, follow=follow) if kept is None else self._of_file(key, kept, wanted)
+        async with contextlib.aclosing(source) as found:
             async for entry in found if wanted.cursor is None else _around(found, wanted):
                 yield entry
                 number += 1
@@ -56,6 +74,11 @@ class Logs:
                     yield reader.entry(line)
         except ClusterRefusedError:
             return  # the pod is gone by now, or its container has not begun
+
+    async def _of_file(self, key: str, name: str, wanted: Window) -> AsyncGenerator[Entry]:
+        lines, reader = (await self._kept.read(key, name)).split(b"\n"), Reader()
+        for line in lines[-wanted.last :] if wanted.last else lines:
+            yield reader.entry(line)
 
     def _place(self, key: str) -> tuple[str, str] | None:
         """Pod and container of the workload."""

@@ -156,6 +156,53 @@ async def test_whose_log(home: Home) -> None:
     assert await lines(home, "/supervisor/logs") == ["from us"]
 
 
+async def stop(home: Home) -> None:
+    """Through the API; the add-on says goodbye."""
+    home.cluster.slow_stop = True
+    (pod,) = home.cluster.pods(io__hass__addon=SLUG)
+    stopping = asyncio.ensure_future(home.raw("POST", f"/addons/{SLUG}/stop"))
+    async with asyncio.timeout(5):
+        while "deletionTimestamp" not in home.cluster.pods(io__hass__addon=SLUG)[0]["metadata"]:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    home.cluster.say(pod["metadata"]["name"], "addon", "goodbye")
+    home.cluster.end(pod["metadata"]["name"])
+    assert (await stopping).status == 200
+    home.cluster.slow_stop = False
+
+
+async def becomes(home: Home, path: str, last: str) -> list[str]:
+    """Lines, once the last one is this."""
+    async with asyncio.timeout(5):
+        while (found := await lines(home, path))[-1:] != [last]:
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_the_log_of_a_stopped_addon(talking: Home) -> None:
+    """Stays, to its last word, also over our restart; the next launch's comes before it; it goes with the add-on."""
+    path = f"/addons/{SLUG}/logs"
+    await stop(talking)
+    await becomes(talking, f"{path}?no_colors", "goodbye")
+    await talking.stop()
+    await talking.start()
+    assert len(await lines(talking, f"{path}/latest")) == 151
+    found, cursor = await page(talking, path, "entries=:-9:10")
+    assert (found[0], found[-1]) == ("line 141", "goodbye")
+    assert (await page(talking, path, f"entries={cursor}:-2:2"))[0] == ["line 139", "line 140"]
+    assert (await talking.raw("POST", f"/addons/{SLUG}/start")).status == 200
+    say(talking, "second launch")
+    assert await lines(talking, path) == ["second launch"]
+    for boot in ("-1", "1"):
+        assert (await lines(talking, f"{path}/boots/{boot}"))[-1] == "goodbye"
+    assert await lines(talking, f"{path}/boots/0") == ["second launch"]
+    for boot in ("-2", "3", "f" * 32):
+        assert (await talking.raw("GET", f"{path}/boots/{boot}")).status == 400
+    assert (await talking.raw("POST", f"/addons/{SLUG}/uninstall")).status == 200
+    await talking.install(SLUG)
+    assert await lines(talking, path) == []
+
+
 async def test_without_a_log(home: Home) -> None:
     """Stopped is empty; unknown is 404 and not installed 400, both in plain text; only boot 0 is there."""
     await home.install(SLUG)
