@@ -1,4 +1,4 @@
-"""Keeps the logs of launches: when a pod of Core or an add-on is deleted, what it has said and says at its end is saved.
+"""Keeps the logs of launches: when a pod of Core or an add-on is deleted, what it said and says at its end is saved.
 
 A pod's log goes with the pod, and it is the log of the launch before that people want when something went wrong.
 """
