@@ -5,15 +5,11 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 """
 
 import asyncio
-import functools
-import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
-from supervisor_k8s import log
 from supervisor_k8s.api.app import create_waiting_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.metrics import create_metrics_app
@@ -21,14 +17,12 @@ from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.cluster.lease import Lease
-from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage, serve
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.intent import CORE_KEY, Wanted, addon_key
-from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
 from supervisor_k8s.model.site import Site
@@ -72,8 +66,7 @@ from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_site
-
-_LOGGER = logging.getLogger(__name__)
+from supervisor_k8s.wiring import connect, key_of
 
 
 async def run(settings: Settings) -> None:
@@ -336,76 +329,6 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     return house
 
 
-def connect(house: House) -> None:
-    """Who hears whom."""
-    send = house.home_assistant.send_event
-    house.cluster.on_connected(house.stage.again.set)
-    house.cluster.subscribe(house.states.on_change)
-    house.cluster.subscribe(house.log_keeper.on_change)
-    house.states.looked.connect(house.recovery.attend)
-    house.states.changed.connect(house.watchdogs[0].on_state)
-    house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
-    house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
-    house.services.jobs.event.connect(send)
-    house.services.resolution.event.connect(send)
-    house.services.resolution.event.connect(house.notices.on_event)
-    house.home_assistant.on_connected(house.notices.tell_again)
-    house.services.repositories.read.connect(house.store_faults.look)
-    house.services.repositories.reloaded.connect(
-        lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
-    )
-    for key in ("supervisor", "core", "os"):
-        house.services.versions.fetched.connect(functools.partial(tell_update, send, key))
-    house.services.preferences.changed.connect(apply_log_level)
-    apply_log_level(house.records.preferences)
-    connect_records(house)
-
-
-def connect_records(house: House) -> None:
-    """What is wrong with our own files is an issue that people see; a record that is there again is acted upon."""
-    resolution, rebuild = house.services.resolution, house.rebuild
-    for name in house.records.damaged:
-        resolution.report(Fault("state_file_damaged", Context.SUPERVISOR, name))
-
-    def written(error: StateFileError | None) -> None:
-        fault = Fault("state_not_written", Context.SUPERVISOR)
-        resolution.settle(fault) if error is None else resolution.report(fault)
-
-    def missed(slug: str) -> None:
-        resolution.report(Fault("addon_record_lost", Context.ADDON, slug))
-
-    def rebuilt(slug: str) -> None:
-        resolution.report(Fault("addon_record_rebuilt", Context.ADDON, slug))
-
-    def found(slug: str) -> None:
-        resolution.settle(Fault("addon_record_lost", Context.ADDON, slug))
-        house.reconciler.poke(addon_key(slug))
-        house.states.look(slug)
-
-    house.records.on_write(written)
-    house.services.repositories.reloaded.connect(rebuild.store_changed)
-    rebuild.missed.connect(missed)
-    rebuild.found.connect(found)
-    rebuild.rebuilt.connect(rebuilt)
-
-
-def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:
-    """A new pod of Core is worth another dial at once."""
-    live = new or old
-    if live is not None and key_of(live, house.services.addons) == CORE_KEY:
-        house.home_assistant.wake()
-
-
-def apply_log_level(changes: Mapping[str, Any]) -> None:
-    if level := changes.get("logging"):
-        log.set_level(level)
-
-
-def tell_update(send: Callable[[Mapping[str, Any]], None], key: str, _: object) -> None:
-    """Have the frontend ask for this anew."""
-    send({"event": "supervisor_update", "update_key": key, "data": {}})
-
-
 async def first_version(chosen: str | None, versions: Versions) -> str:
     """Core's version of a new installation: the administrator's, else the channel's, else the one we were made with."""
     if chosen is None and versions.core is None:
@@ -427,14 +350,3 @@ def render(key: str, site: Site, core: Core, addons: Addons) -> Workload:
         labels = {naming.LABEL_TYPE: naming.ADDONS_SERVICE}
         return Workload(key=key, labels=labels, objects=(addons_service(site),), running=False)
     return addons.workload(key.removeprefix("addon/"))
-
-
-def key_of(live: Live, addons: Addons) -> str | None:
-    """The workload that an object belongs to by its labels."""
-    kind = live["metadata"].get("labels", {}).get(naming.LABEL_TYPE)
-    if kind == naming.TYPE_CORE:
-        return CORE_KEY
-    if kind == naming.ADDONS_SERVICE:
-        return NAMES_KEY
-    slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
-    return None if slug is None else f"addon/{slug}"
