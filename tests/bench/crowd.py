@@ -50,23 +50,21 @@ def record(config: AddonConfig, number: int, site: Site, *, wanted: Wanted = Wan
     return InstalledAddon(slug=made.slug, user=made.user, system=made.system, intent=Intent(wanted, launch))
 
 
-def runs(number: int, every: int) -> bool:
-    """Whether this one is meant to run, when every so many-th is."""
-    return number % every == 0
-
-
 async def settle(  # noqa: PLR0913 - how many, where, and which
-    count: int, *, site: Site, share: Path, state: Path, first: int = 0, every: int = 1
-) -> None:
+    count: int, *, site: Site, state: Path, share: Path | None = None, first: int = 0, every: int = 1
+) -> dict[str, str]:
     """Have add-ons number `first` to `count` (without it) installed for the Supervisor's next start; every `every`-th
-    runs, the others were stopped.
+    runs, the others were stopped. With a `share` the local store there offers them, too. Slug to state of these.
     """
-    records = await Records.load(state)
+    records, states = await Records.load(state), {}
     for number, config in enumerate(configs(count)):
         if number < first:
             continue
-        folder = share / "addons" / "local" / str(config.raw["slug"])
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(yaml.safe_dump(dict(config.raw)))
-        wanted = Wanted.RUNNING if runs(number, every) else Wanted.STOPPED
-        await records.save_addon(record(config, number, site, wanted=wanted))
+        if share is not None:
+            folder = share / "addons" / "local" / str(config.raw["slug"])
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.yaml").write_text(yaml.safe_dump(dict(config.raw)))
+        runs = number % every == 0
+        await records.save_addon(record(config, number, site, wanted=Wanted.RUNNING if runs else Wanted.STOPPED))
+        states[config.slug] = "started" if runs else "stopped"
+    return states
