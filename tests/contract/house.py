@@ -223,7 +223,7 @@ class Home:
         port, metrics_port, heard = free_port(), free_port(), len(self.core.events)
         self.url, self.metrics_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics_port}/metrics"
         self._life = self._tasks.create_task(self.house.live(port, metrics_port))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self.core.heard(heard + 1)
 
     def _may_act(self) -> None:
