@@ -159,7 +159,7 @@ class Settings:
     allow_rwo: bool = _read("SUPERVISOR_K8S_ALLOW_RWO", _boolean, default=False)
     """Accept a ReadWriteOnce claim: everything then runs on one node."""
     core_version: str | None = _read("SUPERVISOR_K8S_CORE_VERSION", _text, default=None)
-    """Home Assistant Core's version of a new installation; afterwards updates decide."""
+    """Home Assistant Core's version of a new installation, the channel's when unset; afterwards updates decide."""
     core_image: str = _read(
         "SUPERVISOR_K8S_CORE_IMAGE", _text, default="ghcr.io/home-assistant/{machine}-homeassistant"
     )

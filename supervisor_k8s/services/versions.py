@@ -46,7 +46,7 @@ class Versions:
         self._fetch = fetch
         self._channel = channel
         self._machine = machine
-        self._trouble = ""
+        self._trouble = False
         self._wanted = asyncio.Event()
 
     @property
@@ -56,15 +56,15 @@ class Versions:
         return versions.core_version(known, self._machine) if known.get("channel") == self._channel() else None
 
     async def reload(self) -> bool:
-        """Ask for the file. False when it cannot be had; that is logged once, and what was known stays."""
+        """Ask for the file. False when it cannot be had; that is logged once until it can, and what was known stays."""
         try:
             found = await self._fetch(self._channel())
         except VersionsUnavailableError as error:
-            if str(error) != self._trouble:
+            if not self._trouble:
                 _LOGGER.warning("%s; what was known before stays", error)
-            self._trouble = str(error)
+            self._trouble = True
             return False
-        self._trouble = ""
+        self._trouble = False
         if found != self._records.versions:
             await self._records.save_versions(found)
         self.fetched(None)
