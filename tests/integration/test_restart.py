@@ -1,6 +1,7 @@
 """What our process finds after the world went on without it, or went down under it: nodes, pods, both at once."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -52,9 +53,16 @@ class Home:
             await kubelet.end_program("local_done", 0)
             await kubelet.end_program("local_broken", 3)
             await program.become(**STATES)
+            async with asyncio.timeout(30):  # a state is told at once, and on the disk a moment later
+                while not all(self._has_exited(slug) for slug in ENDED):
+                    await asyncio.sleep(0.02)
             kubelet.starts.clear()
             yield kubelet
             assert kubelet.faults == []
+
+    def _has_exited(self, slug: str) -> bool:
+        record = json.loads((self.program.state / "addons" / f"{slug}.json").read_text())
+        return bool(record["data"]["intent"]["wanted"] == "exited")
 
 
 @pytest.fixture
