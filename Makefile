@@ -40,8 +40,7 @@ check: ## Lint, format, types, and the arrows between the layers
 
 # Tests in compiled form are kept whatever the shell says: to compile them takes each process seconds.
 test-fast: check ## Checks, unit and contract tier: no root, no cluster
-	@venv=$(VENV) && \
-	env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$$venv/bin/python" -m pytest -n auto tests/unit tests/contract
+	@tests/fast.sh
 
 test: check ## All tiers; makes the cluster when there is none (CLUSTER=external: uses yours)
 	@CLUSTER=$(CLUSTER) tests/cluster/test-all.sh

@@ -45,6 +45,6 @@ summary() {
 }
 
 code=0
-"$python" -m pytest -n auto tests/unit tests/contract || code=$?
+tests/fast.sh || code=$?
 "$python" -m pytest tests/integration tests/e2e --integration --e2e || code=$?
 summary "$code"
