@@ -44,24 +44,24 @@ async def dismiss(home: Home) -> None:
 # --- who may ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_only_addons_with_the_right(used: Home, path: str) -> None:
+async def test_only_addons_with_the_right(used: Home) -> None:
     """401 in plain text for no token, Core's own, the command line's, an add-on's without `homeassistant_api`, a wrong
     one, and for a good one in the header that counts everywhere else.
     """
-    good = used.addon_token(SLUG)
-    for headers in (
-        {},
-        {"Authorization": f"Bearer {used.core_token}"},
-        {"Authorization": "Bearer " + "c1" * 56},
-        bearer(used, OTHER),
-        {"Authorization": "Bearer nobody"},
-        {"Authorization": "", "X-Ha-Access": good},
-        {"X-Supervisor-Token": good},
-    ):
-        answer = await used.raw("GET", path, token=None, headers=dict(headers))
-        assert (answer.status, answer.text) == (401, "401: Unauthorized")
-    assert used.core.requests == []
+    for path in PATHS:
+        good = used.addon_token(SLUG)
+        for headers in (
+            {},
+            {"Authorization": f"Bearer {used.core_token}"},
+            {"Authorization": "Bearer " + "c1" * 56},
+            bearer(used, OTHER),
+            {"Authorization": "Bearer nobody"},
+            {"Authorization": "", "X-Ha-Access": good},
+            {"X-Supervisor-Token": good},
+        ):
+            answer = await used.raw("GET", path, token=None, headers=dict(headers))
+            assert (answer.status, answer.text) == (401, "401: Unauthorized")
+        assert used.core.requests == []
 
 
 async def test_where_the_token_stands(used: Home) -> None:
@@ -81,9 +81,9 @@ async def test_a_token_of_an_earlier_launch(used: Home) -> None:
     assert (await ask(used, "GET", "/core/api/config")).status == 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_closed_paths(used: Home) -> None:
+    """What Core grants its Supervisor alone is closed to add-ons, however the path is written."""
+    for path in (
         "hassio/app/entrypoint.js",
         "hassio_auth",
         "hassio_push/panel/x",
@@ -92,23 +92,20 @@ async def test_a_token_of_an_earlier_launch(used: Home) -> None:
         "hassio%2Fx",
         "/hassio/x",
         "%2Fhassio/x",
-    ],
-)
-async def test_closed_paths(used: Home, path: str) -> None:
-    """What Core grants its Supervisor alone is closed to add-ons, however the path is written."""
-    for prefix in ("/core/api/", "/homeassistant/api/"):
-        target = URL(f"{used.url}{prefix}{path}", encoded=True)
-        async with used.http.get(target, headers=bearer(used)) as reply:
-            assert reply.status == 403
-    assert used.core.requests == []
+    ):
+        for prefix in ("/core/api/", "/homeassistant/api/"):
+            target = URL(f"{used.url}{prefix}{path}", encoded=True)
+            async with used.http.get(target, headers=bearer(used)) as reply:
+                assert reply.status == 403
+        assert used.core.requests == []
 
 
-@pytest.mark.parametrize("path", ["./hassio/x", "%2e/hassio/x", "a/../hassio/x", "a/%2E%2e/hassio/x", "%252e/hassio/x"])
-async def test_paths_with_dots(used: Home, path: str) -> None:
+async def test_paths_with_dots(used: Home) -> None:
     """Refused: a peer that resolves them would end somewhere else than we looked."""
-    async with used.http.get(URL(f"{used.url}/core/api/{path}", encoded=True), headers=bearer(used)) as reply:
-        assert reply.status in (400, 403)
-    assert used.core.requests == []
+    for path in ("./hassio/x", "%2e/hassio/x", "a/../hassio/x", "a/%2E%2e/hassio/x", "%252e/hassio/x"):
+        async with used.http.get(URL(f"{used.url}/core/api/{path}", encoded=True), headers=bearer(used)) as reply:
+            assert reply.status in (400, 403)
+        assert used.core.requests == []
 
 
 async def test_methods(used: Home) -> None:
@@ -223,14 +220,14 @@ async def test_half_an_answer_does_not_look_whole(used: Home) -> None:
 # --- event streams --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["/core/api/stream", "/homeassistant/api/stream"])
-async def test_event_stream(used: Home, path: str) -> None:
+async def test_event_stream(used: Home) -> None:
     """Events arrive as they happen, under the content type of the request, which the contract wants, or Core's own."""
-    for given, shown in ((None, "text/event-stream"), ("application/json", "application/json")):
-        headers = {**bearer(used), **({"Content-Type": given} if given else {})}
-        async with used.http.get(f"{used.url}{path}", headers=headers) as reply:
-            assert await reply.content.readline() == b"data: ping\n"
-            assert (reply.status, reply.content_type, reply.headers["X-Accel-Buffering"]) == (200, shown, "no")
+    for path in ("/core/api/stream", "/homeassistant/api/stream"):
+        for given, shown in ((None, "text/event-stream"), ("application/json", "application/json")):
+            headers = {**bearer(used), **({"Content-Type": given} if given else {})}
+            async with used.http.get(f"{used.url}{path}", headers=headers) as reply:
+                assert await reply.content.readline() == b"data: ping\n"
+                assert (reply.status, reply.content_type, reply.headers["X-Accel-Buffering"]) == (200, shown, "no")
 
 
 async def test_listener_that_leaves(used: Home) -> None:

@@ -38,18 +38,18 @@ async def speaking(home: Home) -> AsyncIterator[ClientWebSocketResponse]:
         yield socket
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_greeting(used: Home, path: str) -> None:
+async def test_greeting(used: Home) -> None:
     """As Core greets, with Core's version; then Core answers commands with the numbers that the add-on gave them."""
-    version = (await used.client().homeassistant.info()).version
-    for key in ("access_token", "api_password"):
-        async with connect(used, path) as socket:
-            assert await socket.receive_json() == {"type": "auth_required", "ha_version": version}
-            await socket.send_json({"type": "auth", key: used.addon_token(SLUG)})
-            assert await socket.receive_json() == {"type": "auth_ok", "ha_version": version}
-            await socket.send_json({"id": 41, "type": "config/auth/list"})
-            answer = await socket.receive_json()
-            assert (answer["id"], answer["success"], answer["result"][0]["name"]) == (41, True, "Supervisor")
+    for path in PATHS:
+        version = (await used.client().homeassistant.info()).version
+        for key in ("access_token", "api_password"):
+            async with connect(used, path) as socket:
+                assert await socket.receive_json() == {"type": "auth_required", "ha_version": version}
+                await socket.send_json({"type": "auth", key: used.addon_token(SLUG)})
+                assert await socket.receive_json() == {"type": "auth_ok", "ha_version": version}
+                await socket.send_json({"id": 41, "type": "config/auth/list"})
+                answer = await socket.receive_json()
+                assert (answer["id"], answer["success"], answer["result"][0]["name"]) == (41, True, "Supervisor")
 
 
 async def test_who_is_not_let_in(used: Home) -> None:
@@ -63,13 +63,13 @@ async def test_who_is_not_let_in(used: Home) -> None:
     assert used.core.greeted == 1  # ourselves
 
 
-@pytest.mark.parametrize("word", ["no JSON", "[]", "7", "null", '{"type": "auth"}'])
-async def test_nonsense_for_a_token(used: Home, word: str) -> None:
+async def test_nonsense_for_a_token(used: Home) -> None:
     """Is no token either."""
-    async with connect(used) as socket:
-        await socket.receive_json()
-        await socket.send_str(word)
-        assert (await socket.receive_json())["type"] == "auth_invalid"
+    for word in ("no JSON", "[]", "7", "null", '{"type": "auth"}'):
+        async with connect(used) as socket:
+            await socket.receive_json()
+            await socket.send_str(word)
+            assert (await socket.receive_json())["type"] == "auth_invalid"
 
 
 async def test_core_that_does_not_run(used: Home) -> None:
@@ -113,19 +113,19 @@ async def test_too_large_a_message(used: Home) -> None:
         assert await other.receive_str() == "still here"
 
 
-@pytest.mark.parametrize("kind", ["supervisor/api", "supervisor/subscribe", "hassio/update/addon", "supervisor/"])
-async def test_closed_commands(used: Home, kind: str) -> None:
+async def test_closed_commands(used: Home) -> None:
     """Answered by us; the connection remains usable and Core hears nothing of it."""
-    async with speaking(used) as socket:
-        await socket.send_json({"id": 3, "type": kind, "endpoint": "/supervisor/options", "method": "post"})
-        assert await socket.receive_json() == {
-            "id": 3,
-            "type": "result",
-            "success": False,
-            "error": {"code": "unauthorized", "message": "Unauthorized"},
-        }
-        await socket.send_json({"id": 4, "type": "config/auth/list"})
-        assert (await socket.receive_json())["id"] == 4
+    for kind in ("supervisor/api", "supervisor/subscribe", "hassio/update/addon", "supervisor/"):
+        async with speaking(used) as socket:
+            await socket.send_json({"id": 3, "type": kind, "endpoint": "/supervisor/options", "method": "post"})
+            assert await socket.receive_json() == {
+                "id": 3,
+                "type": "result",
+                "success": False,
+                "error": {"code": "unauthorized", "message": "Unauthorized"},
+            }
+            await socket.send_json({"id": 4, "type": "config/auth/list"})
+            assert (await socket.receive_json())["id"] == 4
 
 
 async def test_closed_commands_in_a_list(used: Home) -> None:
