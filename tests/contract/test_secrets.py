@@ -73,14 +73,17 @@ class Witness:
         return [(where, secret) for where, text in seen for secret in secrets if secret in text]
 
 
-@pytest.fixture(params=["text", "json"])
-def stream(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """All of our log, set up as the product does."""
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """All of our log in both of its forms, set up as the product does."""
     root, ours = logging.getLogger(), logging.getLogger(log.OURS)
     before = (list(root.handlers), root.level, ours.level)
     root.handlers = []
     made = io.StringIO()
-    log.set_up(made, level="debug", form=request.param)
+    log.set_up(made, level="debug", form="text")
+    (text,) = root.handlers
+    log.set_up(made, level="debug", form="json")
+    root.addHandler(text)
     yield made
     root.handlers = before[0]
     root.setLevel(before[1])
