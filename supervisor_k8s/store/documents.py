@@ -18,6 +18,10 @@ _TOO_DEEP = f"it is nested more than {_DEPTH_LIMIT} levels deep"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CROWDED = re.compile(r"(?:[-?:][ \t]+){8}|^[ \t]{64}", re.MULTILINE)
 """Many levels that begin on one line, or a deep indentation: the block style's ways to nest."""
+_MISFITS = (LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
+"""What PyYAML lets through, in this order, for `!!bool maybe`, `!!timestamp abc`, `!!timestamp {=: {=: 1}}`,
+`1:00:00…` without end and `&a {=: *a}`.
+"""
 
 
 def parse(content: bytes, suffix: str) -> Any:
@@ -35,6 +39,8 @@ def _parse_yaml(text: str) -> Any:
         return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, which the rule does not see
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
+    except _MISFITS as error:
+        raise ValueError(f"a value is not of the type it claims to be ({type(error).__name__})") from error
 
 
 def _check_depth(text: str) -> None:

@@ -48,6 +48,13 @@ def test_what_authors_write_is_read(text: str, suffix: str, value: Any) -> None:
         (b"[" * 1000 + b"]" * 1000, ".json", "nested more than 64"),
         (b"a: 1\n---\nb: 2\n", ".yaml", "single document"),
         (b"key: \x00", ".yaml", "special characters|control characters"),
+        (b"key: !!bool maybe", ".yaml", "a value is not of the type it claims"),
+        (b"key: !!timestamp abc", ".yaml", "a value is not of the type it claims"),
+        (b"key: !!timestamp {=: {=: 1}}", ".yaml", "a value is not of the type it claims"),
+        (b"key: !!int ''", ".yaml", "a value is not of the type it claims"),
+        (b"key: !!float ''", ".yaml", "a value is not of the type it claims"),
+        (b"key: 1" + b":00" * 200 + b".5", ".yaml", "a value is not of the type it claims"),
+        (b"key: !!str &a {=: *a}", ".yaml", "a value is not of the type it claims"),
     ],
 )
 def test_what_attackers_write_is_refused(content: bytes, suffix: str, reason: str) -> None:
