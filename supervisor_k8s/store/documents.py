@@ -15,13 +15,26 @@ SIZE_LIMIT = 256 * 1024
 _DEPTH_LIMIT = 64
 _VALUE_LIMIT = 50_000
 _TOO_DEEP = f"it is nested more than {_DEPTH_LIMIT} levels deep"
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TOO_MANY = f"it stands for more than {_VALUE_LIMIT} values"
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CROWDED = re.compile(r"(?:[-?:][ \t]+){8}|^[ \t]{64}", re.MULTILINE)
 """Many levels that begin on one line, or a deep indentation: the block style's ways to nest."""
 _MISFITS = (LookupError, AttributeError, TypeError, ArithmeticError, RecursionError)
 """What PyYAML lets through, in this order, for `!!bool maybe`, `!!timestamp abc`, `!!timestamp {=: {=: 1}}`,
 `1:00:00…` without end and `&a {=: *a}`.
 """
+
+
+class _Loader(_BASE):  # type: ignore[misc]  # the stubs do not know which of the two it is
+    """Counts what merge keys (`<<`) bring together: that is done in lists, before there is a value to count."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        super().flatten_mapping(node)
+        self._merged += len(node.value)
+        if self._merged > _VALUE_LIMIT:
+            raise ValueError(_TOO_MANY)
 
 
 def parse(content: bytes, suffix: str) -> Any:
@@ -36,7 +49,7 @@ def parse(content: bytes, suffix: str) -> Any:
 def _parse_yaml(text: str) -> Any:
     try:
         _check_depth(text)
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader, which the rule does not see
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, which the rule does not see
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except _MISFITS as error:
@@ -47,7 +60,7 @@ def _check_depth(text: str) -> None:
     if text.count("[") + text.count("{") <= _DEPTH_LIMIT and not _CROWDED.search(text):
         return
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -63,7 +76,7 @@ def _check_amount(value: Any) -> None:
         item, depth = waiting.pop()
         seen += 1
         if seen + len(waiting) > _VALUE_LIMIT:
-            raise ValueError(f"it stands for more than {_VALUE_LIMIT} values")
+            raise ValueError(_TOO_MANY)
         if depth > _DEPTH_LIMIT:
             raise ValueError(_TOO_DEEP)
         if isinstance(item, dict):

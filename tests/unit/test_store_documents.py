@@ -10,6 +10,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+MERGES = "a: &a {x: 1}\n" + "\n".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}"
+    for before, name in zip("abcdef", "bcdefg", strict=True)
+)
+
 
 @pytest.mark.parametrize(
     ("text", "suffix", "value"),
@@ -18,6 +23,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
         ("\ufeffname: ä\n", ".yml", {"name": "ä"}),
         ('{"name": "x"}', ".json", {"name": "x"}),
         ("a: &a {x: 1}\nb: *a\n", ".yaml", {"a": {"x": 1}, "b": {"x": 1}}),
+        ("a: &a {x: 1}\nb: {<<: *a, y: 2}\n", ".yaml", {"a": {"x": 1}, "b": {"x": 1, "y": 2}}),
         ("", ".yaml", None),
         ("a: " + "[" * 40 + "]" * 40, ".yaml", None),
         ("list: [" + "{a: 1}, " * 100 + "]", ".yaml", {"list": [{"a": 1}] * 100}),
@@ -39,6 +45,7 @@ def test_what_authors_write_is_read(text: str, suffix: str, value: Any) -> None:
         (b"name: !!python/object/apply:os.system [id]", ".yaml", "could not determine a constructor"),
         (b"x" * 300_000, ".yaml", "larger than 256 kB"),
         (BOMB.encode(), ".yaml", "stands for more than 50000 values"),
+        (MERGES.encode(), ".yaml", "stands for more than 50000 values"),
         (b"a: &a [*a]", ".yaml", "more than"),
         (b"[" * 200_000, ".yaml", "nested more than 64|did not find"),
         (b"{a: " * 60_000, ".yaml", "nested more than 64"),
