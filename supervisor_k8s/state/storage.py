@@ -111,8 +111,11 @@ class SharedVolume:
         try:
             with self._directory(path, parents) as parent:
                 descriptor = os.open(name, _OLD_FILE, dir_fd=parent)
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    os.close(descriptor)  # `fdopen` refuses a directory and leaves it open
+                    return None
                 with os.fdopen(descriptor, "rb") as file:
-                    return file.read(READ_LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+                    return file.read(READ_LIMIT)
         except _MissingError:
             return None
 

@@ -1,6 +1,7 @@
 """The shared volume: nothing that lies there leads us out of it."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,6 +112,14 @@ async def test_a_directory_under_the_file_name_is_an_error(share: Path) -> None:
     with pytest.raises(StorageError):
         await SharedVolume(share).write_private("options.json", b"")
     assert [p.name for p in share.iterdir()] == ["options.json"]
+
+
+async def test_what_is_read_is_a_plain_file(share: Path) -> None:
+    """A directory in its place is like nothing, however often it is asked for: no descriptor stays open."""
+    (share / "folder").mkdir()
+    before = len(os.listdir("/proc/self/fd"))
+    assert [await SharedVolume(share).read("folder") for _ in range(3)] == [None] * 3
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 async def test_a_tree_is_removed_without_following_links(share: Path, outside: Path) -> None:
