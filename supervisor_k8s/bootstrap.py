@@ -210,7 +210,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         records=records,
         get=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
         config=config_of,
-        secrets_file=Path(settings.share) / "homeassistant" / "secrets.yaml",
+        read=volume.read,
     )
     addons = Addons(
         cluster=cluster,

@@ -139,7 +139,7 @@ class House:
             records=records,
             get=lambda slug: self.addons.get(slug),  # noqa: PLW0108 - made below
             config=config_of,
-            secrets_file=folder / "share" / "homeassistant" / "secrets.yaml",
+            read=self.volume.read,
         )
         self.addons = Addons(
             cluster=hand,

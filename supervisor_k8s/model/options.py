@@ -145,7 +145,7 @@ def _value(word: str, value: Any, secrets: Mapping[str, Any], key: str) -> Any:
     if isinstance(value, str) and value.startswith(SECRET):
         name = value.removeprefix(SECRET)
         value = secrets.get(name)
-        if value is None:
+        if value is None or isinstance(value, (Mapping, list, set)):  # a secret is one word, number or time
             raise _MisfitError(f"Unknown secret '{name}' in option '{key}'")
     element = parse(word)
     check = _CHECKS.get(element.kind) if element else None

@@ -3,17 +3,19 @@ launch is frozen, so choices take effect with the next start.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError
+from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError, StorageError
 from supervisor_k8s.model import options as option_model
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.store import documents
+
+SECRETS = "homeassistant/secrets.yaml"
+"""The file on the shared volume to which `!secret` in options refers, as it does in Core's own configuration."""
 
 
 class AddonSettings:
@@ -25,13 +27,13 @@ class AddonSettings:
         records: Records,
         get: Callable[[str], InstalledAddon],
         config: Callable[[InstalledAddon], AddonConfig],
-        secrets_file: Path,
+        read: Callable[[str], Awaitable[bytes | None]],
     ) -> None:
-        """`secrets_file` is Core's secrets.yaml, to which `!secret` in options refers."""
+        """`read` gives a file of the shared volume, or StorageError."""
         self._records = records
         self._get = get
         self._config = config
-        self._secrets_file = secrets_file
+        self._read = read
 
     def merged(self, slug: str) -> Mapping[str, Any]:
         """Stored options over the manifest's defaults: what `/addons/<slug>/info` shows."""
@@ -82,8 +84,19 @@ class AddonSettings:
         await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
 
     async def _validated(self, config: AddonConfig, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        known_secrets = await asyncio.to_thread(read_secrets, self._secrets_file)
+        known_secrets = await self._secrets()
         return option_model.validate(config.schema, options, secrets=known_secrets, app=config.slug)
+
+    async def _secrets(self) -> Mapping[str, Any]:
+        """Core's secrets; empty when there is no such file or it is no mapping. Add-ons may write there, so it may be
+        anything.
+        """
+        try:
+            content = await self._read(SECRETS)
+            values = await asyncio.to_thread(documents.parse, content, ".yaml") if content else None
+        except (StorageError, ValueError):  # UnicodeDecodeError among them
+            return {}
+        return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
 def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[str, int | None]:
@@ -91,14 +104,3 @@ def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[s
     spelled = {port if "/" in port else f"{port}/tcp": number for port, number in wanted.items()}
     known = {port if "/" in port else f"{port}/tcp": port for port in config.ports}
     return {known[port]: number for port, number in spelled.items() if port in known}
-
-
-def read_secrets(path: Path) -> Mapping[str, Any]:
-    """Core's secrets; empty when there is no such file or it is no mapping. Add-ons may write there: its YAML is read
-    within limits.
-    """
-    try:
-        content = documents.parse(path.read_bytes(), path.suffix)
-    except (FileNotFoundError, ValueError):  # UnicodeDecodeError among them
-        return {}
-    return {str(key): value for key, value in content.items()} if isinstance(content, dict) else {}

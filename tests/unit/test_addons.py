@@ -1,6 +1,7 @@
 """The verbs of an add-on's life, as a user of the API meets them."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -329,6 +330,32 @@ async def test_secrets_stay_out_of_texts(house: House) -> None:
     assert house.token() not in text
     assert "sentinel-7" not in text
     assert house.records.addons[SLUG].user["ingress_token"] not in text
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "far link", "bad value"])
+async def test_secrets_that_are_no_plain_file(house: House, kind: str) -> None:
+    """An add-on may replace Core's secrets.yaml: what is no plain file of YAML holds no secret, and nothing waits."""
+    private = house.folder / "private"
+    private.mkdir()
+    (private / "secrets.yaml").write_text("pin: from-elsewhere\n")
+    there = house.folder / "share" / "homeassistant"
+    if kind == "far link":
+        there.symlink_to(private)
+    else:
+        there.mkdir()
+        file = there / "secrets.yaml"
+        match kind:
+            case "link":
+                file.symlink_to(private / "secrets.yaml")
+            case "pipe":
+                os.mkfifo(file)
+            case "folder":
+                file.mkdir()
+            case _:
+                file.write_text("pin: 1234\nbad: !!bool maybe\n")
+    await house.install(schema={"pin": "str"}, options={"pin": "!secret pin"})
+    async with asyncio.timeout(5):
+        assert await house.settings.validate(SLUG, None) == "Unknown secret 'pin' in option 'pin'"
 
 
 async def test_unknown_and_not_installed(house: House) -> None:

@@ -7,7 +7,7 @@ import pytest
 from supervisor_k8s.errors import AddonOptionsInvalidError
 from supervisor_k8s.model.options import merge, ui_schema, validate
 
-SECRETS = {"pw": "hush", "number": 42}
+SECRETS = {"pw": "hush", "number": 42, "several": ["hush"], "deep": {"a": "hush"}}
 
 
 def validated(schema: dict[str, Any] | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -96,6 +96,8 @@ def test_a_value_that_fits(element: Any, value: Any, result: Any) -> None:
         ({"b": "int"}, {}, "Missing option 'b' in a"),
         ("str", "!secret nothing", "Unknown secret 'nothing' in option 'a'"),
         ("str", "!secret number", "expected str"),
+        ("match(.*hush.*)", "!secret several", "Unknown secret 'several' in option 'a'"),
+        ("bool", "!secret deep", "Unknown secret 'deep' in option 'a'"),
     ],
 )
 def test_a_value_that_does_not_fit(element: Any, value: Any, reason: str) -> None:
