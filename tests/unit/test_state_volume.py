@@ -1,7 +1,6 @@
 """The shared volume: nothing that lies there leads us out of it."""
 
 import asyncio
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,8 @@ import pytest
 
 from supervisor_k8s.errors import StorageError
 from supervisor_k8s.state.storage import SharedVolume
+
+OPEN = Path("/proc/self/fd")
 
 
 @pytest.fixture
@@ -117,9 +118,9 @@ async def test_a_directory_under_the_file_name_is_an_error(share: Path) -> None:
 async def test_what_is_read_is_a_plain_file(share: Path) -> None:
     """A directory in its place is like nothing, however often it is asked for: no descriptor stays open."""
     (share / "folder").mkdir()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(OPEN.iterdir()))
     assert [await SharedVolume(share).read("folder") for _ in range(3)] == [None] * 3
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert len(list(OPEN.iterdir())) <= before
 
 
 async def test_a_tree_is_removed_without_following_links(share: Path, outside: Path) -> None:
