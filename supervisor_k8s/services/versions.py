@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from supervisor_k8s.errors import VersionsUnavailableError
+from supervisor_k8s.errors import SupervisorError, VersionsUnavailableError
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import versions
 
@@ -46,17 +46,21 @@ class Versions:
         self._fetch = fetch
         self._channel = channel
         self._machine = machine
+        self._known = records.versions
         self._trouble = False
+        self._unkept: set[type[SupervisorError]] = set()
         self._wanted = asyncio.Event()
 
     @property
     def core(self) -> str | None:
         """Home Assistant Core's newest version in the channel; None as long as nobody said one."""
-        known = self._records.versions
+        known = self._known
         return versions.core_version(known, self._machine) if known.get("channel") == self._channel() else None
 
     async def reload(self) -> bool:
-        """Ask for the file. False when it cannot be had; that is logged once until it can, and what was known stays."""
+        """Ask for the file. False when it cannot be had; that is logged once until it can, and what was known stays.
+        One that cannot be kept counts until our end.
+        """
         try:
             found = await self._fetch(self._channel())
         except VersionsUnavailableError as error:
@@ -65,10 +69,21 @@ class Versions:
             self._trouble = True
             return False
         self._trouble = False
+        self._known = found
         if found != self._records.versions:
-            await self._records.save_versions(found)
+            await self._keep(found)
         self.fetched(None)
         return True
+
+    async def _keep(self, found: Mapping[str, Any]) -> None:
+        try:
+            await self._records.save_versions(found)
+        except SupervisorError as error:  # a full volume, or another Supervisor is in charge
+            if type(error) not in self._unkept:
+                _LOGGER.warning("The versions that were read are not kept over our restart: %s", error)
+            self._unkept.add(type(error))
+        else:
+            self._unkept.clear()
 
     async def run(self) -> None:
         """Look now and then until cancelled."""
