@@ -1,7 +1,8 @@
 """Ingress: sessions, the panels in Core's sidebar, and where a token leads.
 
 Sessions outlive our restarts: people keep their add-on pages open. A use moves the end in memory at once and on disk
-only now and then, so that a page that asks every few seconds does not wear out the volume.
+only now and then, so that a page that asks every few seconds does not wear out the volume. A disk that takes nothing,
+or an API server that is away, breaks no page: sessions then live in memory.
 """
 
 import logging
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, IngressSessionError
+from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, IngressSessionError, SupervisorError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.ingress import LIFETIME, Session, panel, renewed
 from supervisor_k8s.model.intent import InstalledAddon, Wanted
@@ -57,6 +58,7 @@ class Ingress:
         self._now = now
         self._sessions = {item["id"]: Session(**item) for item in records.ingress.get("sessions", ())}
         self._saved = now()
+        self._unkept: set[type[SupervisorError]] = set()
 
     def panels(self) -> dict[str, dict[str, Any]]:
         """Slug to panel, for every installed add-on with ingress."""
@@ -134,4 +136,11 @@ class Ingress:
         now = self._now()
         self._sessions = {key: session for key, session in self._sessions.items() if session.expires > now}
         self._saved = now
-        await self._records.save_ingress({"sessions": [asdict(session) for session in self._sessions.values()]})
+        try:
+            await self._records.save_ingress({"sessions": [asdict(session) for session in self._sessions.values()]})
+        except SupervisorError as error:  # a full volume, or another Supervisor is in charge
+            if type(error) not in self._unkept:
+                _LOGGER.warning("Ingress sessions are not kept over our restart: %s", error)
+            self._unkept.add(type(error))
+        else:
+            self._unkept.clear()
