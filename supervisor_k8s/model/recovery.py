@@ -31,6 +31,8 @@ JOB_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid"
 GIVEN = {"Deployment": (), "Job": ("selector",), "Service": ("clusterIP", "clusterIPs")}
 """Fields of a spec that the API server chose: not ours to ask for again."""
 
+_NO_RIGHTS = {"hassio_api": False, "homeassistant_api": False, "auth_api": False, "hassio_role": "default"}
+
 
 def core_token_secret(stateful_set: Live) -> str:
     """Name of the Secret with the token of the launch that a live StatefulSet carries."""
@@ -92,6 +94,7 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
 ) -> InstalledAddon:
     """The record of an add-on as the cluster runs it, which goes on as it is. `config` is the store's manifest,
     `options` what its last start was given. Without the launch's Secret nobody knows its token: it counts as stopped.
+    A launch of another version than the store's has no rights at our API: its next start gives it those of the store's.
     """
     image = found.image.removesuffix(f":{found.version}")
     user = {
@@ -108,11 +111,16 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
     if token and secret is not None and launch_id:
         objects = tuple(_manifest(live) for live in (secret, service, found.program) if live is not None)
         launch = Launch(
-            launch_id, found.version, found.image, digest(token), objects, options=options, config=config.raw
+            launch_id, found.version, found.image, digest(token), objects, options=options, config=_own(found, config)
         )
         intent = Intent(Wanted.RUNNING if found.program["spec"].get("replicas", 1) else Wanted.STOPPED, launch)
     system = {**config.raw, "repository": config.repository}
     return InstalledAddon(slug=found.slug, user=user, system=system, intent=intent)
+
+
+def _own(found: Found, config: AddonConfig) -> Mapping[str, Any]:
+    """The manifest to freeze in the launch: whoever changes the store's must not give rights to what runs already."""
+    return config.raw if config.version == found.version else {**config.raw, **_NO_RIGHTS}
 
 
 def addon_token_secret(found: Found) -> str:
