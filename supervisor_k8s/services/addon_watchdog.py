@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.intent import InstalledAddon, Wanted, job_group
 from supervisor_k8s.model.status import AddonState, Status
@@ -76,6 +75,8 @@ class AddonWatchdog:
         """Look now and then at those that run, until cancelled; owns the rescues."""
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                for slug in filter(self._has_failed, self._records.addons):  # told before anybody listened
+                    self._begin(slug)
                 while True:
                     await asyncio.sleep(self._limits.look_every)
                     self._look()
@@ -132,12 +133,11 @@ class AddonWatchdog:
 
     async def _try(self, slug: str) -> bool:
         _LOGGER.warning("Watchdog: add-on %s has a problem and is started anew", slug)
-        try:
-            await self._jobs.do("app_restart_after_problem", slug, job_group(slug), lambda _: self._restart(slug))
-        except SupervisorError as error:
+        group = job_group(slug)
+        error = await self._jobs.attempt("app_restart_after_problem", slug, group, lambda _: self._restart(slug))
+        if error is not None:
             _LOGGER.warning("Watchdog: add-on %s could not be started: %s", slug, error)
-            return False
-        return True
+        return error is None
 
     def _may_rescue(self, slug: str) -> bool:
         now, before = self._now(), self._rescues[slug]

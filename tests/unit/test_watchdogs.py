@@ -1,7 +1,7 @@
 """What the watchdogs bring back, what they leave alone, and where they stop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -12,6 +12,7 @@ import pytest
 from supervisor_k8s.errors import CoreStartError
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.intent import job_group
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog, Limits
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
@@ -33,9 +34,15 @@ async def house(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
 
 
 @asynccontextmanager
-async def watched(house: House, limits: Limits) -> AsyncIterator[None]:
+async def watched(
+    house: House, limits: Limits, restart: Callable[[str], Awaitable[None]] | None = None
+) -> AsyncIterator[None]:
     dog = AddonWatchdog(
-        records=house.records, jobs=house.jobs, status=house.addons.status, restart=house.addons.restart, limits=limits
+        records=house.records,
+        jobs=house.jobs,
+        status=house.addons.status,
+        restart=restart or house.addons.restart,
+        limits=limits,
     )
     house.states.changed.connect(dog.on_state)
     async with asyncio.TaskGroup() as group:
@@ -66,6 +73,20 @@ async def test_a_program_that_fails_is_started_again(house: House) -> None:
     before = house.launch().id
     end(house, 1)
     await house.settles(lambda: house.state() is AddonState.STARTED and house.launch().id != before)
+
+
+async def test_a_program_that_failed_while_nobody_watched(tmp_path: Path) -> None:
+    """Our own restart, say: its state is told before the watchdog is at work."""
+    house = await House.build(tmp_path, FakeCluster())
+    async with house.living():
+        await house.install()
+        await house.settings.set_user(SLUG, watchdog=True)
+        await house.start()
+        before = house.launch().id
+        end(house, 1)
+        await house.settles(lambda: house.state() is AddonState.ERROR)
+        async with watched(house, LIMITS):
+            await house.settles(partial(started_anew, house, before))
 
 
 async def test_a_program_that_ends_well_stays_ended(house: House) -> None:
@@ -132,6 +153,42 @@ async def test_one_that_does_not_answer_is_started_again(house: House) -> None:
     await house.settles(lambda: house.addons.status(house.addons.get(SLUG)).ready)
 
 
+async def test_a_fault_that_nobody_foresaw_is_a_failed_attempt(tmp_path: Path) -> None:
+    """Of the start that a rescue asks for; all else goes on."""
+    house, tried = await House.build(tmp_path, FakeCluster()), 0
+
+    async def restart(_slug: str) -> None:
+        nonlocal tried
+        tried += 1
+        raise OSError(28, "no space left")
+
+    async with house.living(), watched(house, LIMITS, restart):
+        await house.install()
+        await house.settings.set_user(SLUG, watchdog=True)
+        await house.start()
+        end(house, 1)
+        await house.settles(lambda: tried == LIMITS.attempts)
+
+
+async def test_a_removal_that_meets_what_nobody_foresaw(tmp_path: Path) -> None:
+    """Whoever ends what was begun goes on living: other add-ons are looked after."""
+
+    class Broken(House):
+        async def _forget(self, slug: str) -> None:
+            self.forgotten.append(slug)
+            raise OSError(28, "no space left")
+
+    house = await Broken.build(tmp_path, FakeCluster())
+    async with house.living():
+        await house.install()
+        with pytest.raises(OSError, match="no space"):
+            await house.uninstall()
+        await house.settles(lambda: len(house.forgotten) > 1)
+        await house.jobs.idle(job_group(SLUG))
+        await rest()
+        await house.install(slug="other", name="Other")
+
+
 # --- Core -----------------------------------------------------------------------------------------------------------
 
 
@@ -140,7 +197,8 @@ class Core:
 
     def __init__(self) -> None:
         self.instance: str | None = "pod/0"
-        self.wanted, self.up, self.asked, self.restarts, self.fails = True, True, 0, 0, False
+        self.wanted, self.up, self.asked, self.restarts = True, True, 0, 0
+        self.fault: Exception | None = None
 
     async def answers(self) -> bool:
         self.asked += 1
@@ -148,8 +206,8 @@ class Core:
 
     async def restart(self) -> None:
         self.restarts += 1
-        if self.fails:
-            raise CoreStartError("no")
+        if self.fault:
+            raise self.fault
         self.instance = f"pod{self.restarts}/0"
 
     async def looked(self, times: int) -> None:
@@ -205,8 +263,9 @@ async def test_a_core_that_is_not_to_be_watched(core: Core) -> None:
     assert core.restarts == 0
 
 
-async def test_a_restart_that_fails_is_no_end_of_the_watch(core: Core) -> None:
+@pytest.mark.parametrize("fault", [CoreStartError("no"), OSError(28, "no space left")])
+async def test_a_restart_that_fails_is_no_end_of_the_watch(core: Core, fault: Exception) -> None:
     await core.looked(1)
-    core.up, core.fails = False, True
+    core.up, core.fault = False, fault
     await core.looked(6)
     assert core.restarts > 1
