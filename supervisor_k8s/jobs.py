@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from supervisor_k8s.errors import BusyError, JobNotDoneError, JobNotFoundError, NotReadyError, SupervisorError
+from supervisor_k8s.errors import (
+    BusyError,
+    JobNotDoneError,
+    JobNotFoundError,
+    NotReadyError,
+    SupervisorError,
+    UnknownError,
+)
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model.job import Job, JobError, event, forest, tree
 
@@ -118,6 +125,22 @@ class Jobs:
         if entry.failure is not None:
             raise entry.failure
         return Outcome(entry.job.uuid, running=False, result=task.result())
+
+    async def attempt(
+        self, name: str, reference: str | None, group: str, work: Callable[[Progress], Awaitable[object]]
+    ) -> SupervisorError | None:
+        """`do` for tasks of our own, which have nobody above them who could answer: the error when it failed.
+
+        What nobody foresaw is logged here with its traceback and is an UnknownError.
+        """
+        try:
+            await self.do(name, reference, group, work)
+        except SupervisorError as error:
+            return error
+        except Exception as failure:  # noqa: BLE001 - as a request's guard: one fault must not end the Supervisor
+            _LOG.exception("Job %s (%s) failed", name, reference)
+            return UnknownError(f"something unforeseen went wrong ({type(failure).__name__}); the log has the details")
+        return None
 
     async def idle(self, group: str) -> None:
         """Return when nobody works on the group; a `do` that follows without another await gets it."""

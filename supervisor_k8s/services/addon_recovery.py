@@ -33,6 +33,9 @@ PHASE_WAIT = 120.0
 AT_ONCE = 8
 """Add-ons that come up at the same time: each wait looks at every change of the cluster."""
 
+MAY_PASS = (BusyError, NotReadyError, *PASSING)
+"""Failures after which it goes on by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
@@ -117,7 +120,7 @@ class AddonRecovery:
                 if not self._is_lost(record) and self._to.pods(slug):
                     await patient.stirred.wait()  # what is left to do is done when nothing runs
                 elif (failure := await self._step(patient, record)) is not None:
-                    if not isinstance(failure, (BusyError, NotReadyError, *PASSING)):
+                    if not isinstance(failure, MAY_PASS):
                         return
                     patient.is_late = not isinstance(failure, BusyError)
                     await backoff.wait()
@@ -131,16 +134,13 @@ class AddonRecovery:
         if not lost:
             await self._await_turn(patient)
         work = self._let_go if lost else self._complete
-        try:
-            async with contextlib.nullcontext() if lost else self._few:
-                await self._jobs.do("app_recover", slug, job_group(slug), lambda _: work(slug))
-        except (BusyError, NotReadyError, *PASSING) as error:
+        async with contextlib.nullcontext() if lost else self._few:
+            error = await self._jobs.attempt("app_recover", slug, job_group(slug), lambda _: work(slug))
+        if isinstance(error, MAY_PASS):
             _LOGGER.info("Add-on %s is not brought to an end yet: %s", slug, error)
-            return error
-        except SupervisorError as error:
-            _LOGGER.error("Add-on %s could not be brought to an end: %s", slug, error)  # noqa: TRY400 - said
-            return error
-        return None
+        elif error is not None:
+            _LOGGER.error("Add-on %s could not be brought to an end: %s", slug, error)
+        return error
 
     async def _let_go(self, slug: str) -> None:
         """What is lost goes; by its boot rule the add-on is to come up anew, or stays stopped."""

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.jobs import Jobs
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class CoreWatchdog:
 
     async def _rescue(self) -> None:
         _LOGGER.error("Watchdog: Home Assistant does not answer and is started anew")
-        try:
-            await self._jobs.do("home_assistant_core_restart_after_problem", None, GROUP, lambda _: self._restart())
-        except SupervisorError as error:
+        name = "home_assistant_core_restart_after_problem"
+        error = await self._jobs.attempt(name, None, GROUP, lambda _: self._restart())
+        if error is not None:
             _LOGGER.warning("Watchdog: Home Assistant could not be started anew: %s", error)

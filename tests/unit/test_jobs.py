@@ -13,6 +13,7 @@ from supervisor_k8s.errors import (
     JobNotDoneError,
     JobNotFoundError,
     NotReadyError,
+    UnknownError,
 )
 from supervisor_k8s.jobs import Jobs, Progress
 
@@ -217,3 +218,19 @@ async def test_shutdown_ends_the_work() -> None:
     with pytest.raises(NotReadyError, match="shutting down"):
         await waiting
     assert not work.finished
+
+
+async def test_an_attempt_survives_what_nobody_foresaw(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    """A task of ours that brings work about gets every failure as an error; the log has the traceback, once."""
+
+    async def breaks(_: Progress) -> None:
+        raise OSError(28, "no space left")
+
+    async def refuses(_: Progress) -> None:
+        raise AddonNotInstalledError
+
+    error = await jobs.attempt("app_recover", "x", "app_x", breaks)
+    assert isinstance(error, UnknownError)
+    assert [record.levelname for record in caplog.records if record.exc_info] == ["ERROR"]
+    assert isinstance(await jobs.attempt("app_recover", "x", "app_x", refuses), AddonNotInstalledError)
+    assert await jobs.attempt("app_recover", "x", "app_x", lambda _: asyncio.sleep(0)) is None
