@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from supervisor_k8s.jobs import Jobs
-from supervisor_k8s.model.intent import InstalledAddon, Wanted, job_group
+from supervisor_k8s.model.intent import InstalledAddon, Intent, Wanted, job_group
 from supervisor_k8s.model.status import AddonState, Status
 
 _LOGGER = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class AddonWatchdog:
         self._tasks: asyncio.TaskGroup | None = None
         self._busy: set[str] = set()
         self._silent: set[str] = set()
+        self._left: dict[str, Intent] = {}
+        """What the last attempt of a rescue left as an add-on's intent."""
         self._rescues: dict[str, deque[float]] = defaultdict(deque)
 
     def on_state(self, change: tuple[str, AddonState]) -> None:
@@ -106,7 +108,14 @@ class AddonWatchdog:
         return status.state is AddonState.STARTED and not status.ready
 
     def _needs_it(self, slug: str) -> bool:
-        return self._has_failed(slug) or self._is_silent(slug)
+        return self._has_failed(slug) or self._is_silent(slug) or self._was_withdrawn(slug)
+
+    def _was_withdrawn(self, slug: str) -> bool:
+        """The start of our own last attempt failed for good, and nobody asked for anything since."""
+        record = self._watched(slug)
+        if record is None or record.intent is not self._left.get(slug):
+            return False
+        return record.intent.wanted is Wanted.STOPPED and record.intent.failure is not None
 
     def _watched(self, slug: str) -> InstalledAddon | None:
         record = self._records.addons.get(slug)
@@ -129,15 +138,24 @@ class AddonWatchdog:
             if self._needs_it(slug):
                 _LOGGER.error("Watchdog: add-on %s did not come up in %d attempts", slug, self._limits.attempts)
         finally:
+            self._left.pop(slug, None)
             self._busy.discard(slug)
 
     async def _try(self, slug: str) -> bool:
         _LOGGER.warning("Watchdog: add-on %s has a problem and is started anew", slug)
         group = job_group(slug)
-        error = await self._jobs.attempt("app_restart_after_problem", slug, group, lambda _: self._restart(slug))
+        error = await self._jobs.attempt("app_restart_after_problem", slug, group, lambda _: self._start_anew(slug))
         if error is not None:
             _LOGGER.warning("Watchdog: add-on %s could not be started: %s", slug, error)
         return error is None
+
+    async def _start_anew(self, slug: str) -> None:
+        """The job of an attempt; what it leaves is noted while nobody else can work on the add-on."""
+        try:
+            await self._restart(slug)
+        finally:
+            if record := self._records.addons.get(slug):
+                self._left[slug] = record.intent
 
     def _may_rescue(self, slug: str) -> bool:
         now, before = self._now(), self._rescues[slug]

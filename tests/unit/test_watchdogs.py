@@ -125,6 +125,16 @@ async def test_one_that_fails_at_each_start_is_given_up(house: House) -> None:
     assert (len(launches), house.state()) == (LIMITS.attempts + 1, AddonState.ERROR)
 
 
+async def test_an_attempt_that_cannot_start_is_no_reason_to_give_up(house: House) -> None:
+    """Its start is withdrawn, and the next one may find what this one missed."""
+    before = house.launch().id
+    house.cluster.behaviours[IMAGE] = Behaviour(pull_error="no such host")
+    end(house, 1)
+    await house.settles(lambda: house.records.addons[SLUG].intent.failure and house.launch().id != before)
+    house.cluster.behaviours[IMAGE] = Behaviour()
+    await house.settles(partial(started_anew, house, before))
+
+
 def started_anew(house: House, before: str) -> bool:
     return house.state() is AddonState.STARTED and house.launch().id != before
 
