@@ -56,6 +56,8 @@ class Status:
     state: AddonState
     reason: str | None = None
     ready: bool = False
+    unreported: bool = False
+    """Not ready only because its node is silent: what is known of the program is old."""
     exit_code: int | None = None
     """Of the program, where it ended and its pod is still there."""
     sandbox_lost: bool = False
@@ -163,7 +165,11 @@ def pod_address(pods: Sequence[Live]) -> str:
 
 
 def running_container(pod: Live, name: str) -> str | None:
-    """Names the running instance of a pod's container: another one after every restart. None while it does not run."""
+    """Names the running instance of a pod's container: another one after every restart. None while it does not run,
+    or its node does not say.
+    """
+    if _is_unreported(pod):
+        return None
     found = _container(pod, name)
     return f"{pod['metadata']['uid']}/{found.get('restartCount', 0)}" if _runs(pod, name) else None
 
@@ -209,7 +215,9 @@ def _observe_pod(pod: Live) -> Status:
     began = program.get("state", {}).get("running", {}).get("startedAt")
     # "Ready" turned false after the program began, so it was true once: a running add-on does not go back to startup.
     if began and (ready.get("lastTransitionTime") or "") > began:
-        return Status(state=AddonState.STARTED, reason=ready.get("message") or "does not answer its readiness probe")
+        silent = _is_unreported(pod)
+        why = "the node does not report" if silent else ready.get("message") or "does not answer its readiness probe"
+        return Status(state=AddonState.STARTED, reason=why, unreported=silent)
     if pod.get("status", {}).get("phase") == "Unknown":
         return Status(state=AddonState.UNKNOWN, reason="the node does not report")
     return Status(state=AddonState.STARTUP, reason=_waits_for(pod))
@@ -311,6 +319,13 @@ def _runs(pod: Live, name: str) -> bool:
 def _condition(pod: Live, kind: str) -> Live:
     conditions: Sequence[Live] = pod.get("status", {}).get("conditions") or ()
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _is_unreported(pod: Live) -> bool:
+    """Whether the node controller called the pod not ready, not the kubelet, which tells of both conditions."""
+    return (
+        _condition(pod, "Ready").get("status") == "False" and _condition(pod, "ContainersReady").get("status") == "True"
+    )
 
 
 def _is_ipv4(address: str) -> bool:

@@ -105,7 +105,7 @@ class AddonWatchdog:
         if record is None or record.intent.wanted is not Wanted.RUNNING:
             return False
         status = self._status(record)
-        return status.state is AddonState.STARTED and not status.ready
+        return status.state is AddonState.STARTED and not (status.ready or status.unreported)
 
     def _needs_it(self, slug: str) -> bool:
         return self._has_failed(slug) or self._is_silent(slug) or self._was_withdrawn(slug)

@@ -14,6 +14,7 @@ from supervisor_k8s.model.status import (
     observe_core,
     observe_pull,
     pod_address,
+    running_container,
 )
 from tests.builders import condition, ended, intent, pod, running, terminating, waiting
 
@@ -132,6 +133,18 @@ def test_an_addon_that_was_ready_stays_started_when_its_probe_fails() -> None:
     live = pod(conditions=[condition("Ready", "False", at="2026-11-21T10:30:00Z")])
     status = observed(live)
     assert (status.state, status.ready) == (AddonState.STARTED, False)
+
+
+def test_a_silent_node_is_no_fault_of_the_addon() -> None:
+    """The node controller then calls its pods not ready; their containers stay as they were last reported."""
+    live = pod(
+        conditions=[condition("Ready", "False", at="2026-11-21T10:30:00Z"), condition("ContainersReady", "True")]
+    )
+    assert (observed(live).state, observed(live).unreported) == (AddonState.STARTED, True)
+    assert running_container(live, "addon") is None
+    failing = pod(conditions=[condition("Ready", "False"), condition("ContainersReady", "False")])
+    assert not observed(failing).unreported
+    assert running_container(failing, "addon") is not None
 
 
 def test_pods_of_other_launches_do_not_count() -> None:
