@@ -56,6 +56,8 @@ class CoreWatchdog:
             self._silent = 0
         elif await self._answers():
             self._known, self._silent = instance, 0
+        elif instance != self._instance() or not self._wanted():  # asking takes a while
+            self._silent = 0
         elif instance == self._known:
             self._silent += 1
             if self._silent == 1:

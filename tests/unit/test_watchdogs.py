@@ -209,9 +209,12 @@ class Core:
         self.instance: str | None = "pod/0"
         self.wanted, self.up, self.asked, self.restarts = True, True, 0, 0
         self.fault: Exception | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What happens while it is asked."""
 
     async def answers(self) -> bool:
         self.asked += 1
+        self.meanwhile()
         return self.up
 
     async def restart(self) -> None:
@@ -279,3 +282,17 @@ async def test_a_restart_that_fails_is_no_end_of_the_watch(core: Core, fault: Ex
     core.up, core.fault = False, fault
     await core.looked(6)
     assert core.restarts > 1
+
+
+async def test_a_core_that_is_stopped_while_it_is_asked(core: Core) -> None:
+    """Its silence is then what the user wants."""
+
+    def stop() -> None:
+        core.wanted = core.asked < until
+
+    await core.looked(1)
+    until = core.asked + 2
+    core.up, core.meanwhile = False, stop
+    await core.looked(2)
+    await rest()
+    assert core.restarts == 0
