@@ -254,10 +254,11 @@ class Core:
         """
         await self._refuse_in_migration(force=False)
         await self._to.pull(f"{self.image}:{version}", on_stage)
-        await self._records.update_core(lambda now: replace(now, version=version))
-        if self.record.intent.wanted is Wanted.RUNNING:
-            await self._renew()
-            await self._up(ends_are_final=True)
+        if self.record.intent.wanted is not Wanted.RUNNING:
+            await self._records.update_core(lambda now: replace(now, version=version))
+            return
+        await self._renew(version)
+        await self._up(ends_are_final=True)
 
     async def check(self) -> None:
         """Have the running Core check its configuration files. RefusedError with its findings."""
@@ -293,7 +294,7 @@ class Core:
             self._to.poke(CORE_KEY)
             raise
 
-    async def _renew(self) -> None:
+    async def _renew(self, version: str | None = None) -> None:
         """A new launch in place of the present one. Until the old pod is gone the record stays as it is: its token
         remains good, and whoever comes after a crash of ours finds Core to be started.
         """
@@ -301,16 +302,17 @@ class Core:
         try:
             await self._apply()
             await self._pods_gone()
-            await self._launch()
+            await self._launch(version)
         finally:
             self._held = False
             await self._apply()
 
-    async def _launch(self) -> None:
-        """Freeze a new launch and record it as wanted."""
+    async def _launch(self, version: str | None = None) -> None:
+        """Freeze a new launch, of another version if one is given, and record both at once."""
         await self._to.make_directories(FOLDERS)
-        launch = self._freeze(self.record)
-        await self._records.update_core(lambda now: replace(now, intent=Intent(Wanted.RUNNING, launch)))
+        launch = self._freeze(replace(self.record, version=version or self.version))
+        intent = Intent(Wanted.RUNNING, launch)
+        await self._records.update_core(lambda now: replace(now, version=launch.version, intent=intent))
 
     def _freeze(self, record: CoreRecord) -> Launch:
         launch_id, token = secrets.token_hex(4), secrets.token_hex(_TOKEN_BYTES)

@@ -320,6 +320,17 @@ async def test_an_update_pulls_first_and_then_restarts(house: House) -> None:
     assert house.core.info()["version"] == "2026.11.1"
 
 
+async def test_an_update_that_never_began_can_be_asked_for_again(house: House) -> None:
+    """The API server went away before there was a new launch: the record says what runs."""
+    await house.core.boot()
+    house.cluster.fail("apply", ClusterUnavailableError("away"))
+    with pytest.raises(ClusterUnavailableError):
+        await house.core.switch("2026.11.1")
+    assert house.core.version == "2026.11.0"
+    await house.core.switch("2026.11.1")
+    assert house.core.version == "2026.11.1"
+
+
 async def test_a_newer_version_is_offered(house: House) -> None:
     """What the channel says, and whether it is an update; nothing as long as nobody said one."""
     for latest, shown, update in (
