@@ -80,8 +80,10 @@ def switched(record: InstalledAddon, others: Collection[int]) -> InstalledAddon:
 def addon_workload(slug: str, record: InstalledAddon | None, *, lost: bool) -> Workload:
     """What the cluster is to hold of an add-on by its stored intent; nothing without a record or a launch.
 
-    A launch that is over keeps its Secret for as long as its pod is there: `plan` sees to that. `lost`: the pod's
-    sandbox is; what is made in its place is not let in, for the boot rule decides whether the add-on comes up again.
+    A launch that is over keeps its Secret until its program has ended: `plan` sees to that. Without it no container can
+    be made of a pod that is kept to be read: in a new sandbox, after its node restarted, the kubelet would run the
+    program again, and never say so. `lost`: the pod's sandbox is; what is made in its place is not let in, for the boot
+    rule decides whether the add-on comes up again.
     """
     key, labels = addon_key(slug), {naming.LABEL_ADDON: naming.label_value(slug)}
     launch = record.intent.launch if record else None
@@ -91,6 +93,9 @@ def addon_workload(slug: str, record: InstalledAddon | None, *, lost: bool) -> W
         objects = tuple(item for item in stopped(launch.objects) if item["kind"] != "Secret")
         return Workload(key=key, labels=labels, objects=objects, running=False)
     running = record.intent.wanted is Wanted.RUNNING and not lost
+    if record.intent.wanted is Wanted.EXITED:
+        objects = tuple(item for item in launch.objects if item["kind"] != "Secret")
+        return Workload(key=key, labels=labels, objects=objects, running=False)
     return Workload(key=key, labels=labels, objects=launch.objects, running=running)
 
 

@@ -9,7 +9,7 @@ Ownership comes first: an object is only looked at when it carries all labels of
 | there                  | yes    | yes       | yes    | nothing, not even a request            |
 | there                  | yes    | no        | any    | apply: we want something else now      |
 | there                  | yes    | yes       | no     | apply: somebody changed our fields     |
-| there, token of a pod  | no     |           |        | wait: the token is valid as its pod is |
+| there, token of a pod  | no     |           |        | wait: its program may still need it    |
 | there                  | no     |           |        | delete                                 |
 
 Two tests are needed for "nothing to do". *Covers*: every value we want is in the live object (the API server adds
@@ -27,7 +27,7 @@ from typing import Any
 
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import LABEL_LAUNCH, LABEL_MANAGED
-from supervisor_k8s.model.status import Live, is_gated, is_terminating, labels
+from supervisor_k8s.model.status import Live, has_ended, is_gated, is_terminating, labels
 
 ANNOTATION_APPLIED = "io.hass.applied"
 """Hash of the manifest as it was last applied."""
@@ -70,7 +70,7 @@ def plan(live: Iterable[Live], workload: Workload) -> Plan:
     """
     ours = [item for item in live if workload.labels.items() <= labels(item).items()]
     there = {_identity(item): item for item in ours if item["kind"] != "Pod"}
-    launches = {labels(item).get(LABEL_LAUNCH) for item in ours if item["kind"] == "Pod"}
+    launches = {labels(item).get(LABEL_LAUNCH) for item in ours if item["kind"] == "Pod" and not has_ended(item)}
     wanted = {_identity(manifest) for manifest in workload.objects}
     apply = [stamped(manifest) for manifest in workload.objects if _to_apply(there.get(_identity(manifest)), manifest)]
     delete = [

@@ -108,8 +108,7 @@ def exited_pod(pods: Sequence[Live], intent: Intent) -> Live | None:
     own = [pod for pod in pods if labels(pod).get(LABEL_LAUNCH) == launch and not is_terminating(pod)]
     if any(is_gated(pod) for pod in own):
         return None
-    ended = (pod for pod in own if "terminated" in _container(pod, ADDON_CONTAINER).get("state", {}))
-    return next((pod for pod in ended if not _sandbox_lost(pod)), None)
+    return next((pod for pod in own if has_ended(pod) and not _sandbox_lost(pod)), None)
 
 
 def observe_core(pod: Live | None) -> Status:
@@ -177,6 +176,11 @@ def running_container(pod: Live, name: str) -> str | None:
 def labels(live: Live) -> Mapping[str, str]:
     found: Mapping[str, str] = live.get("metadata", {}).get("labels") or {}
     return found
+
+
+def has_ended(pod: Live) -> bool:
+    """Whether the add-on's program in this pod is at its end."""
+    return "terminated" in _container(pod, ADDON_CONTAINER).get("state", {})
 
 
 def is_terminating(live: Live) -> bool:

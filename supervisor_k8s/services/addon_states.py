@@ -89,8 +89,7 @@ class AddonStates:
             slug, lambda now: replace(now, intent=intent) if now.intent is record.intent else now
         )
         self.look(slug)
-        if intent.wanted is Wanted.STOPPED:
-            await self._converge(addon_key(slug))
+        await self._converge(addon_key(slug))
 
     def _end(self, record: InstalledAddon) -> Intent | None:
         """The intent of an add-on whose program ended, or of which even the pod is gone that was kept; else None."""

@@ -27,7 +27,7 @@ async def test_start_makes_what_kubectl_is_expected_to_show(
     assert deployment["spec"]["template"]["spec"]["schedulingGates"] == [{"name": "hass.io/one-at-a-time"}]
     assert pod["spec"]["hostname"] == "core-mosquitto"
     assert any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"]["conditions"])
-    assert (await kubectl.json("get", "secret", f"{NAME}-{launch}"))["immutable"]
+    assert set((await kubectl.json("get", "secret", f"{NAME}-{launch}"))["data"]) == {"token"}
     ports = {port["port"] for port in (await kubectl.json("get", "service", NAME))["spec"]["ports"]}
     assert {1883, 1884, 8883, 8884} <= ports
     paths = {mount.get("subPath") for mount in containers["addon"]["volumeMounts"]}

@@ -56,8 +56,6 @@ class Household:
     def __init__(self, kubectl: Kubectl, supervisor: Supervisor) -> None:
         self.kubectl = kubectl
         self.supervisor = supervisor
-        self.unseen: set[str] = set()
-        """Add-ons of which only the API server is believed, not the processes."""
 
     @asynccontextmanager
     async def settled(self) -> AsyncIterator[None]:
@@ -123,8 +121,7 @@ class Household:
         ]
         for slug, state in states.items():
             own = [pod for pod in pods if pod["metadata"]["labels"].get("io.hass.addon") == slug]
-            seen = programs - {pod["metadata"]["name"] for pod in own if slug in self.unseen}
-            running = [name for pod in own if (name := pod["metadata"]["name"]) in seen or _runs(pod)]
+            running = [name for pod in own if (name := pod["metadata"]["name"]) in programs or _runs(pod)]
             assert len(running) <= 1, running
             if len(running) != (state == "started"):
                 wrong.append(f"{slug} is to be {state} and these run: {running}")
@@ -172,9 +169,6 @@ async def test_a_sandbox_dies(household: Household) -> None:
 
 async def test_the_container_runtime_restarts(household: Household, core: Core) -> None:
     """It restarts and every sandbox is dead, our own and Core's as well."""
-    # Known and open: in a new sandbox the kubelet runs a program again that had ended, and goes on to report its end
-    # (a change from terminated to running is refused as illegal), so nobody hears of it.
-    household.unseen = {"local_done"}
     await node.restart_runtime()
     await household.rests(AFTER)
     await _core_is_back(core, household.supervisor)

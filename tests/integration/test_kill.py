@@ -158,7 +158,7 @@ def _out_of_place(state: str, own: Sequence[Mapping[str, Any]]) -> list[str]:
     found += [
         f"{one['spec']['replicas']} replicas" for one in by_kind["Deployment"] if one["spec"]["replicas"] != wanted
     ]
-    launches = {_labels(pod)[LABEL_LAUNCH] for pod in by_kind["Pod"]}
+    launches = {_labels(pod)[LABEL_LAUNCH] for pod in runs}
     secrets_of = {_labels(secret)[LABEL_LAUNCH] for secret in by_kind["Secret"]}
     if secrets_of != launches:
         found.append(f"Secrets of launches {secrets_of} and pods of {launches}")

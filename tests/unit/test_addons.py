@@ -19,6 +19,7 @@ from supervisor_k8s.errors import (
     ImagePullError,
     TookTooLongError,
 )
+from supervisor_k8s.model import naming
 from supervisor_k8s.model.intent import Wanted
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.services.addons import Patience
@@ -219,7 +220,9 @@ async def test_a_restart_writes_options_once_the_old_pod_is_gone(house: House) -
 
 
 async def test_a_program_that_ends(house: House) -> None:
-    """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced."""
+    """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced. Its Secret does
+    not stay: without it, nobody can run the program once more in that pod.
+    """
     await house.install()
     for code, state in ((0, AddonState.STOPPED), (3, AddonState.ERROR)):
         await house.start()
@@ -228,6 +231,8 @@ async def test_a_program_that_ends(house: House) -> None:
         await house.settles(lambda: house.records.addons[SLUG].intent.wanted is Wanted.EXITED)
         assert house.state() is state
         assert [pod["metadata"]["name"] for pod in house.pods()] == [pod]
+        secret = naming.launch_secret(naming.addon_name(SLUG), house.launch().id)
+        await house.settles(lambda: house.cluster.get("Secret", secret) is None)
 
 
 async def test_the_pod_of_an_exited_addon_is_not_replaced(house: House) -> None:

@@ -1,7 +1,8 @@
 """The Secret of one launch of an add-on: its token. Pure.
 
-Immutable and named after the launch: a restart is a new Secret, so a program that is still ending keeps a valid token
-and nobody else ever gets it.
+Named after the launch: a restart is a new Secret, so a program that is still ending keeps a valid token and nobody else
+ever gets it. Never changed, but not marked `immutable` either: a kubelet does not look at an immutable Secret again,
+and that it is gone is what keeps a kubelet from running a program once more that has ended.
 """
 
 import base64
@@ -25,7 +26,6 @@ def token_secret(name: str, labels: Mapping[str, str], launch_id: str, token: st
             "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
         },
         "type": "Opaque",
-        "immutable": True,
         "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
     }
 
