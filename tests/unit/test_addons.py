@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -220,8 +221,8 @@ async def test_a_restart_writes_options_once_the_old_pod_is_gone(house: House) -
 
 
 async def test_a_program_that_ends(house: House) -> None:
-    """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced. Its Secret does
-    not stay: without it, nobody can run the program once more in that pod.
+    """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced. Its Secret
+    does not stay: without it, nobody can run the program once more in that pod.
     """
     await house.install()
     for code, state in ((0, AddonState.STOPPED), (3, AddonState.ERROR)):
@@ -232,7 +233,11 @@ async def test_a_program_that_ends(house: House) -> None:
         assert house.state() is state
         assert [pod["metadata"]["name"] for pod in house.pods()] == [pod]
         secret = naming.launch_secret(naming.addon_name(SLUG), house.launch().id)
-        await house.settles(lambda: house.cluster.get("Secret", secret) is None)
+        await house.settles(partial(_is_gone, house, secret))
+
+
+def _is_gone(house: House, secret: str) -> bool:
+    return house.cluster.get("Secret", secret) is None
 
 
 async def test_the_pod_of_an_exited_addon_is_not_replaced(house: House) -> None:
