@@ -93,8 +93,9 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
     ingress_token: str,
 ) -> InstalledAddon:
     """The record of an add-on as the cluster runs it, which goes on as it is. `config` is the store's manifest,
-    `options` what its last start was given. Without the launch's Secret nobody knows its token: it counts as stopped.
-    A launch of another version than the store's has no rights at our API: its next start gives it those of the store's.
+    `options` what its last start was given. Without the launch's Secret its program has ended, or nobody knows its
+    token: its pod may be read, and nothing of it runs. A launch of another version than the store's has no rights at our API: its next
+    start gives it those of the store's.
     """
     image = found.image.removesuffix(f":{found.version}")
     user = {
@@ -107,13 +108,15 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
     }
     token = secret and _token(secret)
     launch_id = _launch_id(found.program)
+    up = bool(found.program["spec"].get("replicas", 1))
     intent = Intent()
-    if token and secret is not None and launch_id:
+    if launch_id and (token or up):
         objects = tuple(_manifest(live) for live in (secret, service, found.program) if live is not None)
+        known = digest(token) if token else ""
         launch = Launch(
-            launch_id, found.version, found.image, digest(token), objects, options=options, config=_own(found, config)
+            launch_id, found.version, found.image, known, objects, options=options, config=_own(found, config)
         )
-        intent = Intent(Wanted.RUNNING if found.program["spec"].get("replicas", 1) else Wanted.STOPPED, launch)
+        intent = Intent((Wanted.RUNNING if token else Wanted.EXITED) if up else Wanted.STOPPED, launch)
     system = {**config.raw, "repository": config.repository}
     return InstalledAddon(slug=found.slug, user=user, system=system, intent=intent)
 
