@@ -94,8 +94,8 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
 ) -> InstalledAddon:
     """The record of an add-on as the cluster runs it, which goes on as it is. `config` is the store's manifest,
     `options` what its last start was given. Without the launch's Secret its program has ended, or nobody knows its
-    token: its pod may be read, and nothing of it runs. A launch of another version than the store's has no rights at our API: its next
-    start gives it those of the store's.
+    token: its pod may be read, and nothing of it runs. A launch of another version than the store's has no
+    rights at our API: its next start gives it those of the store's.
     """
     image = found.image.removesuffix(f":{found.version}")
     user = {
