@@ -344,20 +344,31 @@ async def test_idle(plane: ControlPlane, admin: Client, namespace: str, tmp_path
 
 async def test_never_two(contend: Connect) -> None:
     """Three of them, with connections that break and fall silent at random: at no moment two may write."""
-    terms = replace(TERMS, duration=1.0, renew_every=0.1, renew_within=0.5, answer=0.2)
+    terms = replace(TERMS, duration=1.5, renew_every=0.1, renew_within=0.6)
     chance = random.Random()
     contenders = [await contend(name, terms=terms) for name in ("one", "two", "three")]
     for contender in contenders:
         contender.begin()
-    most, held_by, end = 0, set(), time.monotonic() + SECONDS
+    held_by: list[Contender] = []
+
+    def look() -> Contender | None:
+        holders = [contender for contender in contenders if contender.lease.held]
+        assert len(holders) <= 1
+        held_by.extend(holder for holder in holders if held_by[-1:] != [holder])
+        return holders[0] if holders else None
+
+    end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         wire = chance.choice(contenders).wire
         chance.choice((wire.cut, wire.silence, wire.break_once, wire.mend, wire.mend, wire.mend))()
         pause = time.monotonic() + chance.uniform(0.02, 0.4)
         while time.monotonic() < pause:
-            holders = [contender.pod for contender in contenders if contender.lease.held]
-            most = max(most, len(holders))
-            held_by.update(holders)
+            look()
             await asyncio.sleep(0.002)
-    assert most == 1
-    assert len(held_by) > 1
+    # Chance may have spared the holder all the time: whoever has it now loses it to another.
+    for contender in contenders:
+        contender.wire.mend()
+    await until(look, within=30)
+    last = held_by[-1]
+    last.wire.silence()
+    await until(lambda: look() not in (None, last), within=30)
