@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import buildclient
+from . import buildclient, mounts
 from .paths import Paths
 from .steps import Failed, Step
 
@@ -105,6 +105,16 @@ def _missing(archive: Archive) -> Iterator[bool]:
         yield not archive.path.exists()
 
 
+def discard_unfinished(paths: Paths, step: Step) -> int:
+    """End what killed builds left in the storage: their working containers, and mounts; how many there were."""
+    containers = []
+    if shutil.which("buildah") and _storage(paths).exists():
+        containers = step.run(_buildah(paths, "containers", "--quiet"), env=STORAGE).split()
+    if containers:
+        step.run(_buildah(paths, "rm", *containers), env=STORAGE)
+    return len(containers) + mounts.unmount(step, below=paths.image_cache)
+
+
 def _bootstrap_base(paths: Paths, step: Step, archive: Archive, suite: str) -> None:
     root = archive.path.with_suffix(".rootfs.tar")
     step.run([*_bootstrap(suite), root])
@@ -166,8 +176,11 @@ def _restore(paths: Paths, step: Step, archive: Archive) -> None:
 
 def _buildah(paths: Paths, *arguments: str) -> list[str]:
     program = shutil.which("buildah") or "buildah"
-    storage = paths.image_cache / "storage"
-    return [program, "--root", str(storage), "--runroot", str(paths.image_cache / "run"), *arguments]
+    return [program, "--root", str(_storage(paths)), "--runroot", str(paths.image_cache / "run"), *arguments]
+
+
+def _storage(paths: Paths) -> Path:
+    return paths.image_cache / "storage"
 
 
 def _fingerprints(context: Path, inputs: Iterable[str]) -> list[str]:

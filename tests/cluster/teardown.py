@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import firewall, footprint, process, versions
+from . import buildah, firewall, footprint, mounts, process, versions
 from .node import FORWARD, Node
 from .paths import Paths
 from .process import Record
@@ -43,7 +43,7 @@ def stop(ctx: Context, node: Node) -> None:
         for straggler in _stragglers(ctx.paths):
             process.stop(straggler, grace=0)
     with ctx.step("unmount") as step:
-        step.note(f"{_unmount(step, ctx.paths)} mounts")
+        step.note(f"{mounts.unmount(step, below=ctx.paths.state)} mounts")
         for runtime in (ctx.paths.containerd / "run", ctx.paths.state / "s"):
             shutil.rmtree(runtime, ignore_errors=True)
     with ctx.step("network of the node") as step:
@@ -55,12 +55,14 @@ def stop(ctx: Context, node: Node) -> None:
 def down(ctx: Context, node: Node) -> None:
     """Stop, then remove every file outside of the cache and put settings back."""
     stop(ctx, node)
+    with ctx.step("unfinished image builds") as step:
+        step.note(f"{buildah.discard_unfinished(ctx.paths, step)} ended")
     with ctx.step("files") as step:
         footprint.remove(step, ctx.paths)
         before = ctx.paths.state / "ip_forward.before"
         if before.exists():
             FORWARD.write_text(before.read_text())
-        if left := _mounts(ctx.paths):
+        if left := mounts.mount_points(ctx.paths.state):
             raise Failed(f"still mounted, so nothing is deleted: {', '.join(map(str, left))}")
         if ctx.paths.state.exists():
             shutil.rmtree(ctx.paths.state)
@@ -139,20 +141,6 @@ def _signal(record: Record, number: signal.Signals) -> None:
             os.kill(record.pid, number)
         except ProcessLookupError:
             return
-
-
-def _mounts(paths: Paths) -> list[Path]:
-    """Mount points below the state directory, the newest first."""
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    ours = [Path(point.encode().decode("unicode_escape")) for point in points]
-    return [point for point in reversed(ours) if paths.state in point.parents]
-
-
-def _unmount(step: Step, paths: Paths) -> int:
-    found = _mounts(paths)
-    for point in found:
-        step.run(["umount", "-l", point])
-    return len(found)
 
 
 def _remove_network(step: Step) -> None:
