@@ -7,6 +7,9 @@ Raising does not log; the edge logs once. `api/envelope.py` turns the kind into 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+UNKNOWN = "Unknown error, see Supervisor logs"
+"""Said of an error that has no words of its own for clients."""
+
 
 class SupervisorError(Exception):
     """Base of everything we raise on purpose. Answered with 400 unless a subclass says otherwise.
@@ -94,6 +97,11 @@ class AddonOptionsInvalidError(RefusedError):
 class AddonNotRunningError(RefusedError):
     message = "App {app} is not running"
     error_key = "app_not_running_error"
+
+
+class AddonStdinError(RefusedError):
+    message = "App {app} does not support writing to stdin"
+    error_key = "app_not_supported_write_stdin_error"
 
 
 class AddonBootConfigError(RefusedError):

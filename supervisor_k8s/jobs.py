@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from supervisor_k8s.errors import (
+    UNKNOWN,
     BusyError,
     JobNotDoneError,
     JobNotFoundError,
@@ -25,6 +26,8 @@ from supervisor_k8s.model.job import Job, JobError, event, forest, tree
 
 _LOG = logging.getLogger(__name__)
 _COMPLETE = 100
+UNFORESEEN = "HassioError"
+"""Type of an error in a job that has no class of its own, in upstream's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,18 +230,24 @@ class Jobs:
         self.change(entry.job.uuid, done=False)
         try:
             result = await work(Progress(self, entry.job.uuid))
-        except SupervisorError as failure:
-            self._note(entry, failure)
+        except Exception as failure:
+            error = job_error(failure, entry.job.stage)
+            self.change(entry.job.uuid, errors=(*entry.job.errors, error))
             raise
         self.change(entry.job.uuid, progress=_COMPLETE)
         return result
 
-    def _note(self, entry: _Entry, failure: SupervisorError) -> None:
-        error = JobError(
-            type=type(failure).__name__,
-            message=str(failure),
-            stage=entry.job.stage,
-            error_key=failure.error_key,
-            extra_fields=failure.extra_fields or None,
-        )
-        self.change(entry.job.uuid, errors=(*entry.job.errors, error))
+
+def job_error(failure: Exception, stage: str | None) -> JobError:
+    """A failure as clients read it. Of what nobody foresaw it says no more than upstream: its text may hold anything,
+    and the log has it.
+    """
+    if not isinstance(failure, SupervisorError):
+        return JobError(type=UNFORESEEN, message=UNKNOWN, stage=stage)
+    return JobError(
+        type=type(failure).__name__,
+        message=str(failure),
+        stage=stage,
+        error_key=failure.error_key,
+        extra_fields=failure.extra_fields or None,
+    )

@@ -15,6 +15,7 @@ from aiohttp import web
 from voluptuous.humanize import humanize_error
 
 from supervisor_k8s.errors import (
+    UNKNOWN,
     ConflictError,
     ForbiddenError,
     GoneError,
@@ -25,9 +26,6 @@ from supervisor_k8s.errors import (
     UnauthorizedError,
     UnknownError,
 )
-
-UNKNOWN = "Unknown error, see Supervisor logs"
-"""Said when an error has no words of its own."""
 
 SECRETS = frozenset({"password", "refresh_token", "options", "config"})
 """Keys of bodies whose values no answer repeats: they are secrets, or may have some in them."""

@@ -176,6 +176,23 @@ async def test_errors_are_part_of_the_job(jobs: Jobs) -> None:
         jobs.tree(shown["uuid"])
 
 
+async def test_what_nobody_foresaw_is_part_of_the_job(jobs: Jobs) -> None:
+    """In upstream's words: what the exception says is for the log, where the traceback is. Who waits gets it as it is,
+    and the job is done.
+    """
+
+    async def work(progress: Progress) -> None:
+        progress.stage("pulling")
+        raise OSError(28, "no space left", "/state/secret")
+
+    with pytest.raises(OSError, match="no space left"):
+        await jobs.do("backup_manager_full_backup", None, "backup_manager", work, keep=True)
+    (shown,) = jobs.forest()
+    (error,) = shown["errors"]
+    assert (error["type"], error["message"]) == ("HassioError", "Unknown error, see Supervisor logs")
+    assert (error["stage"], error["error_key"], shown["done"]) == ("pulling", None, True)
+
+
 async def test_children_are_shown_below_their_parent(jobs: Jobs) -> None:
     """Parts of a job form a tree, oldest first; removing the root removes all of it."""
 
