@@ -27,12 +27,10 @@ async def messages(call: Call) -> Any:
 
 
 async def send(call: Call) -> Any:
-    slug = call.caller.slug if call.caller else None
-    config = call.services.addons.config(slug) if slug else None
-    service = call.body["service"]
-    if config is None or service not in config.discovery:
+    caller, service = call.caller, call.body["service"]
+    if caller is None or caller.slug is None or service not in caller.discovery:
         raise ForbiddenError("Apps must list services they provide via discovery in their config!")
-    message = await call.services.discovery.send(config.slug, service, call.body["config"])
+    message = await call.services.discovery.send(caller.slug, service, call.body["config"])
     return {"uuid": message.uuid}
 
 

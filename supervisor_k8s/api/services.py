@@ -1,20 +1,21 @@
-"""`/services…`: the two services that add-ons provide for one another, mqtt and mysql."""
+"""`/services…`: the two services that add-ons provide for one another, mqtt and mysql.
+
+What a caller may do is what its running launch was granted, as with all other rights.
+"""
 
 from typing import Any
 
 from supervisor_k8s.api import envelope
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError
-from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.access import Caller
 
 
-def _caller(call: Call, service: str) -> AddonConfig:
+def _caller(call: Call, service: str) -> Caller:
     """The calling add-on, which must declare the service in any role."""
-    slug = call.caller.slug if call.caller else None
-    config = call.services.addons.config(slug) if slug else None
-    if config is None or not config.may_use(service):
+    if call.caller is None or not call.caller.may_use(service):
         raise ForbiddenError(f"No access to {service} service!")
-    return config
+    return call.caller
 
 
 async def services(call: Call) -> Any:
@@ -30,7 +31,7 @@ async def service(call: Call) -> Any:
 async def publish(call: Call) -> None:
     name = call.services.registry.known(call.part("service"))
     data = envelope.validated(call.services.registry.schema(name), await envelope.body(call.request))
-    await call.services.registry.publish(name, _caller(call, name).slug, data)
+    await call.services.registry.publish(name, str(_caller(call, name).slug), data)
 
 
 async def withdraw(call: Call) -> None:

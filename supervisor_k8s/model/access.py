@@ -43,6 +43,10 @@ class Caller:
     hassio_api: bool = False
     homeassistant_api: bool = False
     auth_api: bool = False
+    services: tuple[str, ...] = ()
+    """What it declares to use or to provide: `"mqtt:provide"` and the like."""
+    discovery: tuple[str, ...] = ()
+    """Services that it may announce to Core."""
 
     @classmethod
     def addon(cls, slug: str, manifest: Mapping[str, Any]) -> Self:
@@ -55,7 +59,16 @@ class Caller:
             hassio_api=bool(manifest.get("hassio_api", False)),
             homeassistant_api=bool(manifest.get("homeassistant_api", False)),
             auth_api=bool(manifest.get("auth_api", False)),
+            services=tuple(manifest.get("services", ())),
+            discovery=tuple(manifest.get("discovery", ())),
         )
+
+    def may_use(self, service: str) -> bool:
+        """Whether the service is declared in any role."""
+        return any(entry.partition(":")[0] == service for entry in self.services)
+
+    def provides(self, service: str) -> bool:
+        return f"{service}:provide" in self.services
 
 
 CORE = Caller(kind=CallerKind.CORE, name="Home Assistant", role=Role.ADMIN)

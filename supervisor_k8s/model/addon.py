@@ -94,10 +94,3 @@ class AddonConfig:
             schema=None if schema is False else schema,
             **values,
         )
-
-    def provides(self, service: str) -> bool:
-        return f"{service}:provide" in self.services
-
-    def may_use(self, service: str) -> bool:
-        """Whether the manifest declares the service in any role."""
-        return any(entry.partition(":")[0] == service for entry in self.services)

@@ -88,6 +88,12 @@ class InstalledAddon:
     ingress_port: int | None = None
     """Chosen for a manifest with `ingress_port: 0`. Ours alone: backups do not carry it."""
 
+    @property
+    def granted(self) -> Mapping[str, Any]:
+        """The manifest whose rights count: what runs has those of its start, whatever the installed one says by now."""
+        launch = self.intent.launch
+        return (launch.config if launch and self.intent.wanted is Wanted.RUNNING else {}) or self.system
+
 
 @dataclass(frozen=True, slots=True)
 class CoreRecord:

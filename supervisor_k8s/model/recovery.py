@@ -31,7 +31,14 @@ JOB_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid"
 GIVEN = {"Deployment": (), "Job": ("selector",), "Service": ("clusterIP", "clusterIPs")}
 """Fields of a spec that the API server chose: not ours to ask for again."""
 
-_NO_RIGHTS = {"hassio_api": False, "homeassistant_api": False, "auth_api": False, "hassio_role": "default"}
+_NO_RIGHTS: Mapping[str, Any] = {
+    "hassio_api": False,
+    "homeassistant_api": False,
+    "auth_api": False,
+    "hassio_role": "default",
+    "services": (),
+    "discovery": (),
+}
 
 
 def core_token_secret(stateful_set: Live) -> str:

@@ -36,7 +36,7 @@ class ServiceRegistry:
                 "providers": [
                     slug
                     for slug, record in self._records.addons.items()
-                    if f"{service}:provide" in record.system.get("services", ())
+                    if f"{service}:provide" in record.granted.get("services", ())
                 ],
             }
             for service in SERVICE_SCHEMAS
