@@ -37,7 +37,7 @@ def main() -> int:
     )
     parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env"))
     parser.add_argument("--bare", action="store_true", help="only the cluster, without Home Assistant")
-    parser.add_argument("--all-images", action="store_true", help="with the images that only tests need")
+    parser.add_argument("--for-tests", action="store_true", help="with the packages and images that only tests need")
     arguments = parser.parse_args()
     where = paths.from_environment()
     try:
@@ -52,7 +52,7 @@ def main() -> int:
         print("The local cluster needs root: it mounts, makes network interfaces and runs containers.")
         return 1
     commands: dict[str, Callable[[Context], int]] = {
-        "up": lambda ctx: _up(ctx, bare=arguments.bare, everything=arguments.all_images),
+        "up": lambda ctx: _up(ctx, bare=arguments.bare, for_tests=arguments.for_tests),
         "start": _start,
         "stop": _stop,
         "down": _down,
@@ -82,8 +82,8 @@ def _external(command: str, where: Paths) -> int:
         console.close()
 
 
-def _up(ctx: Context, *, bare: bool, everything: bool) -> int:
-    cluster.up(ctx, bare=bare, everything=everything)
+def _up(ctx: Context, *, bare: bool, for_tests: bool) -> int:
+    cluster.up(ctx, bare=bare, for_tests=for_tests)
     if not bare:
         product.up(ctx)
     return 0

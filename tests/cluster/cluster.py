@@ -13,19 +13,19 @@ def node(ctx: Context) -> Node:
     return Node(ctx, ControlPlane(directory=ctx.paths.state, paths=ctx.paths, node=True))
 
 
-def up(ctx: Context, *, bare: bool, everything: bool = False) -> None:
-    """Make and start what is missing; with our images unless `bare`, and `everything`: with those of tests only."""
-    packages.install(ctx)
+def up(ctx: Context, *, bare: bool, for_tests: bool = False) -> None:
+    """Make and start what is missing; with our images unless `bare`, and `for_tests` with what only tests need."""
+    packages.install(ctx, for_tests=for_tests)
     with ctx.step("what is there before us") as step:
         footprint.remember(step, ctx.paths)
     packages.etcd(ctx)
     builds = [lambda: binaries.ensure(ctx)]
     if not bare:
-        builds.append(lambda: images.build(ctx, everything=everything))
+        builds.append(lambda: images.build(ctx, for_tests=for_tests))
     together(*builds)
     start(ctx)
     if not bare:
-        images.load(ctx, everything=everything)
+        images.load(ctx, for_tests=for_tests)
 
 
 def start(ctx: Context) -> None:

@@ -14,9 +14,11 @@ from .steps import Context
 SUPERVISOR = "ghcr.io/supervisor-k8s/supervisor:dev"
 CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.11.0"
 OLDER_CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.2.3"
-"""The last kind of Core that knows its Supervisor by a token: for its own end-to-end tests only, see `everything`."""
+"""The last kind of Core that knows its Supervisor by a token: for its own end-to-end tests only."""
 MOSQUITTO = "docker.io/homeassistant/amd64-addon-mosquitto:7.1.0"
 GIT_SERVER = "localhost/git-server:1"
+PAGES = "localhost/addon-pages:1.0"
+"""An add-on with a page, for the end-to-end tests of ingress only."""
 
 SUPERVISOR_REQUIREMENTS = ("requirements/runtime.txt", "requirements/slim.py")
 
@@ -28,19 +30,19 @@ SUITES = {STABLE: "trixie", TESTING: "forky"}
 ADVICE = "the log ends with the instruction that failed; packages come through this machine's apt and pip"
 
 
-def build(ctx: Context, *, everything: bool = False) -> None:
-    """Make every archive that is not in the cache yet; needs no cluster. `everything`: for the tests too."""
-    _archives(ctx, everything=everything)
+def build(ctx: Context, *, for_tests: bool = False) -> None:
+    """Make every archive that is not in the cache yet; needs no cluster. `for_tests`: those of the tests too."""
+    _archives(ctx, for_tests=for_tests)
 
 
-def load(ctx: Context, *, everything: bool = False) -> None:
+def load(ctx: Context, *, for_tests: bool = False) -> None:
     """Import every image into the cluster's containerd, unless it is there already."""
-    for archive in _archives(ctx, everything=everything, quiet=True):
+    for archive in _archives(ctx, for_tests=for_tests, quiet=True):
         with ctx.step(f"import {archive.name}", advice="is containerd running, and is there disk space?") as step:
             imports.import_archive(ctx.paths, step, archive.path, key=archive.key)
 
 
-def recipes(paths: Paths, bases: Mapping[str, Archive], *, everything: bool) -> list[Recipe]:
+def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> list[Recipe]:
     """What each image is made from; the longest build first."""
     ours = paths.repository / "tests" / "images"
     older = Recipe(
@@ -50,6 +52,12 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, everything: bool) -> 
         bases=(bases[STABLE],),
         args={"BASE": STABLE, "REQUIREMENTS": "requirements-2026.2.txt"},
         layers=True,
+    )
+    pages = Recipe(
+        name=PAGES,
+        context=ours / "addon-pages",
+        inputs=("serve.py", "page"),
+        bases=(bases[STABLE],),
     )
     return [
         Recipe(
@@ -79,11 +87,11 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, everything: bool) -> 
             inputs=("git-server", "addon-mosquitto/repository"),
             bases=(bases[STABLE],),
         ),
-        *([older] if everything else []),
+        *([older, pages] if for_tests else []),
     ]
 
 
-def _archives(ctx: Context, *, everything: bool, quiet: bool = False) -> list[Archive]:
+def _archives(ctx: Context, *, for_tests: bool, quiet: bool = False) -> list[Archive]:
     """Every image as an archive, made where it is missing. `quiet` leaves out steps that would find all done."""
     bases = {}
     for name, suite in SUITES.items():
@@ -93,7 +101,7 @@ def _archives(ctx: Context, *, everything: bool, quiet: bool = False) -> list[Ar
                 buildah.base(ctx.paths, step, name=name, suite=suite)
         bases[name] = planned
     archives = []
-    for recipe in recipes(ctx.paths, bases, everything=everything):
+    for recipe in recipes(ctx.paths, bases, for_tests=for_tests):
         planned = buildah.planned(ctx.paths, recipe)
         if not (quiet and planned.path.exists()):
             with ctx.step(f"build {recipe.name}", advice=ADVICE) as step:

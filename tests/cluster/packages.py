@@ -35,15 +35,17 @@ NEEDED = (
 )
 """runc is here for buildah, the cluster has its own, newer one; gcc, git and inotify-tools are for the tests too."""
 
+FOR_TESTS = ("chromium",)
+
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 
 
-def install(ctx: Context) -> None:
-    """Install the Debian packages that are missing."""
+def install(ctx: Context, *, for_tests: bool = False) -> None:
+    """Install the Debian packages that are missing; `for_tests`: those that only tests need, too."""
     with ctx.step("Debian packages", advice="check `apt-get update` and the machine's sources of packages") as step:
         if shutil.which("dpkg-query") is None:
             raise Failed("this is not Debian: there is no dpkg-query")
-        missing = [name for name in NEEDED if not _installed(step, name)]
+        missing = [name for name in (*NEEDED, *(FOR_TESTS if for_tests else ())) if not _installed(step, name)]
         if not missing:
             step.note("installed")
             return

@@ -23,7 +23,7 @@ else
 	unset KUBECONFIG
 	was_up=no
 	"$python" -m tests.cluster status >"$results/status.log" 2>&1 && was_up=yes
-	if ! "$python" -m tests.cluster up --all-images; then
+	if ! "$python" -m tests.cluster up --for-tests; then
 		[ "$was_up" = yes ] || echo "The half-made cluster is left for a look; \`make down\` removes it." >&2
 		exit 1
 	fi

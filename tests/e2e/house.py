@@ -192,6 +192,12 @@ class Core:
     async def delete(self, path: str) -> Any:
         return await self._json("DELETE", path)
 
+    async def page(self, path: str, session: str, *, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Status and JSON of an add-on's page, asked with the cookie of an ingress session."""
+        cookies = {"ingress_session": session}
+        async with self._session.get(f"{self.url}{path}", headers=headers, cookies=cookies) as answer:
+            return answer.status, await answer.json() if answer.status == HTTPStatus.OK else None
+
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
         async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as socket:

@@ -30,7 +30,7 @@ async def install() -> None:
         for pod in pods:
             waiting = [status["state"].get("waiting", {}) for status in pod["status"].get("containerStatuses", ())]
             missing = [state["message"] for state in waiting if "ImagePull" in state.get("reason", "")]
-            assert not missing, f"{missing}; `python -m tests.cluster up --all-images` makes the image"
+            assert not missing, f"{missing}; `python -m tests.cluster up --for-tests` makes the image"
         conditions = [item for pod in pods for item in pod["status"].get("conditions", ())]
         return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
