@@ -34,6 +34,7 @@ from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_settings import AddonSettings
@@ -253,7 +254,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         converge=converge,
     )
     watchdogs = (
-        AddonWatchdog(records=records, jobs=jobs, status=addons.status, restart=addons.restart),
+        AddonWatchdog(records=records, jobs=jobs, status=addons.status, restart=addons.bring_back),
         CoreWatchdog(
             jobs=jobs,
             instance=core.instance,
@@ -277,6 +278,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             addons=lambda: records.addons,
         ),
         addons=addons,
+        addon_input=AddonInput(cluster=cluster, config=addons.config),
         addon_settings=addon_settings,
         core=core,
         core_update=CoreUpdate(

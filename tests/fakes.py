@@ -33,6 +33,8 @@ class Behaviour:
     """The runtime's sentence; the container then waits with ImagePullBackOff."""
     exit_code: int | None = None
     """The program ends at once with this code."""
+    start_error: str | None = None
+    """Why the runtime cannot execute the program; nobody tries again in that pod."""
     crash_loop: int | None = None
     """It is started again and again and ends with this code each time."""
 
@@ -54,6 +56,8 @@ class FakeCluster:
         self._templates: dict[str, Object] = {}
         """The template each pod was made from, by the pod's UID."""
         self._logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
+        self.inputs: dict[tuple[str, str], bytes] = defaultdict(bytes)
+        """What programs were told, by pod and container."""
         self._failures: dict[str, list[Exception]] = defaultdict(list)
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
@@ -127,6 +131,10 @@ class FakeCluster:
     async def pod_metrics(self, pod: str) -> Object | None:
         self._call("pod_metrics", "Pod", pod)
         return self.metrics.get(pod)
+
+    async def write_stdin(self, pod: str, container: str, content: bytes) -> None:
+        self._call("write_stdin", "Pod", pod)
+        self.inputs[pod, container] += content
 
     async def logs(
         self, pod: str, container: str, *, tail_lines: int | None, follow: bool, timestamps: bool
@@ -221,7 +229,7 @@ class FakeCluster:
             behaviours = {name: replace(behaviour, crash_loop=None) for name, behaviour in behaviours.items()}
         since = self._time()
         statuses = [self._container(c, behaviours[c["name"]]) for c in pod["spec"]["containers"]]
-        runs = all(b.pull_error is None and b.crash_loop is None for b in behaviours.values())
+        runs = all((b.pull_error, b.crash_loop, b.start_error) == (None, None, None) for b in behaviours.values())
         ready = runs and all(b.ready for b in behaviours.values())
         address = f"10.42.0.{len(self.calls) % 250 + 1}"
         self._change("Pod", name, spec={**pod["spec"], "nodeName": "node"})
@@ -285,7 +293,9 @@ class FakeCluster:
         state: Object = {"running": {"startedAt": self._time()}}
         if behaviour.pull_error is not None:
             state = {"waiting": {"reason": "ImagePullBackOff", "message": behaviour.pull_error}}
-        runs = behaviour.pull_error is None and behaviour.crash_loop is None
+        if behaviour.start_error is not None:
+            state = {"terminated": {"exitCode": 128, "reason": "StartError", "message": behaviour.start_error}}
+        runs = (behaviour.pull_error, behaviour.crash_loop, behaviour.start_error) == (None, None, None)
         last: Object = {}
         if behaviour.crash_loop is not None:
             state = {"waiting": {"reason": "CrashLoopBackOff"}}

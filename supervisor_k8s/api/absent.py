@@ -51,7 +51,6 @@ NO_BACKUP = "Backups are not supported by this version of the Supervisor for Kub
 NO_MOUNT = "blocked from execution, mounting not supported on system"
 NO_JOURNAL = "No systemd-journal-gatewayd Unix socket available"
 NO_REGISTRY = "Private registries are not supported by this version; add the pull secret to the namespace"
-NO_STDIN = "App {app} cannot be written to by this version of the Supervisor for Kubernetes"
 
 _LOGS = ("", "/follow", "/latest", "/boots/{bootid}", "/boots/{bootid}/follow")
 _HOST_LOGS = (
@@ -155,8 +154,6 @@ TABLE: tuple[Absent, ...] = (
         for plugin in ("audio", "dns", "multicast")
         for rest in _LOGS
     ),
-    # --- what comes later ---
-    _no("POST", "/addons/{app}/stdin", NO_STDIN),
 )
 
 

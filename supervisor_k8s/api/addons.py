@@ -130,6 +130,14 @@ async def rebuild(call: Call) -> None:
     await run(call, "rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
 
 
+async def stdin(call: Call) -> None:
+    """The body as it is, whatever it is."""
+    slug = call.services.addons.get(call.addon).slug
+    call.services.addon_input.check(slug)
+    content = await call.request.read()
+    await run(call, "write_stdin", lambda slug: call.services.addon_input.write(slug, content))
+
+
 async def uninstall(call: Call) -> None:
     remove = call.body["remove_config"]
     await run(call, "uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
@@ -148,6 +156,7 @@ ROUTES: tuple[Route, ...] = (
     post("/addons/{app}/restart", restart),
     post("/addons/{app}/rebuild", rebuild, {vol.Optional("force", default=False): vol.Boolean()}),
     post("/addons/{app}/uninstall", uninstall, {vol.Optional("remove_config", default=False): vol.Boolean()}),
+    post("/addons/{app}/stdin", stdin),
     get("/addons/{app}/stats", stats),
     *log_routes("/addons/{app}", addon_log),
 )

@@ -13,6 +13,7 @@ from supervisor_k8s.model.access import Caller
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
@@ -36,6 +37,7 @@ class Services:
 
     access: Access
     addons: Addons
+    addon_input: AddonInput
     addon_settings: AddonSettings
     core: Core
     core_update: CoreUpdate

@@ -30,6 +30,8 @@ REQUEST_WAIT = 20.0
 """Seconds until a request must have been answered."""
 CONNECT_WAIT = 10.0
 """Seconds until the connection of a stream must stand."""
+CLOSE_WAIT = 1.0
+"""Seconds for the farewell of a websocket, which may be one that nobody listens to any more."""
 KEEPALIVE = {socket.TCP_KEEPIDLE: 15, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
 """A stream's peer is gone when it has not answered for 30 seconds."""
 PARALLEL = 16
@@ -115,6 +117,37 @@ class Client:
                 # Left before the end: a farewell by TLS would wait for a peer that may be dead.
                 if response.connection is not None and response.connection.transport is not None:
                     response.connection.transport.abort()
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, *, query: Mapping[str, str], protocol: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A websocket that changes something, such as what a program reads; the body sends, and iterates over what
+        comes back. ClusterError when it cannot be had, and when it breaks.
+        """
+        if self._may_write is not None:
+            self._may_write()
+        headers = dict(self._api.default_headers)
+        with _translated("GET"):
+            await self._api.update_params_for_auth(headers, [], ["BearerToken"])
+            try:
+                socket = await self._api.rest_client.pool_manager.ws_connect(
+                    f"{self._api.configuration.host}{path}",
+                    params=query,
+                    headers=headers,
+                    protocols=(protocol,),
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_WAIT),
+                )
+            except aiohttp.WSServerHandshakeError as error:
+                metrics.CLUSTER_REQUESTS.labels(verb="GET", code=str(error.status)).inc()
+                if error.status == HTTPStatus.UNAUTHORIZED:
+                    self._credentials.renew()
+                raise error_for(error.status, f"The Kubernetes API server answered {error.status}") from error
+            metrics.CLUSTER_REQUESTS.labels(verb="GET", code="101").inc()
+            async with socket:
+                if socket.protocol != protocol:
+                    raise ClusterRefusedError(f"The Kubernetes API server does not speak {protocol}")
+                yield socket
 
     async def _call(  # noqa: PLR0913, PLR0917 - what a request consists of
         self,

@@ -104,6 +104,10 @@ class Cluster:
         """What a pod uses; None when nobody measured it."""
         return await self._pods.metrics(pod)
 
+    async def write_stdin(self, pod: str, container: str, content: bytes) -> None:
+        """Write to the standard input of a container's program; see `Pods.write`."""
+        await self._pods.write(pod, container, content)
+
     def logs(  # noqa: PLR0913 - the log's own parameters
         self,
         pod: str,

@@ -1,15 +1,29 @@
-"""What only a pod can tell: the log of its containers, and what they use."""
+"""What only a pod can tell: the log of its containers, what they use; and what their programs are told.
 
+A program's standard input is reached by an *attach*, a websocket in the API server's protocol `v5.channel.k8s.io`: the
+first byte of a message is the number of its channel. With version 5 a channel can be closed from our side, so that the
+API server tells when all of it has been written.
+"""
+
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
 
-from supervisor_k8s.cluster.client import Client
+import orjson
+
+from supervisor_k8s.cluster.client import Client, error_for
 from supervisor_k8s.cluster.kinds import KINDS
-from supervisor_k8s.errors import ClusterNotFoundError
+from supervisor_k8s.errors import ClusterNotFoundError, ClusterUnavailableError, TookTooLongError
 from supervisor_k8s.model.status import Live
 
 QUIET = 30.0
 """Seconds a log that is not followed may pause before the connection counts as dead."""
+ATTACH = "v5.channel.k8s.io"
+STDIN, OUTCOME, CLOSE = b"\x00", b"\x03", b"\xff"
+PIECE = 32 * 1024
+"""Bytes of input in one message."""
+WRITE_WAIT = 20.0
+"""Seconds a program may take to have its input; what it does not read at once waits in a pipe."""
 
 
 class Pods:
@@ -49,6 +63,26 @@ class Pods:
             async for line in lines:
                 yield line
 
+    async def write(self, pod: str, container: str, content: bytes, *, within: float = WRITE_WAIT) -> None:
+        """Write to the standard input of a container's program, which stays open, and see it written.
+
+        ClusterError; TookTooLongError when it is not written `within` seconds, because the program does not read.
+        """
+        path = f"{KINDS['Pod'].path(self._namespace, pod)}/attach"
+        query = {"container": container, "stdin": "true"}
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._client.websocket(path, query=query, protocol=ATTACH) as socket,
+            ):
+                for start in range(0, len(content), PIECE):
+                    await socket.send_bytes(STDIN + content[start : start + PIECE])
+                await socket.send_bytes(CLOSE + STDIN)
+                outcome = [message.data[1:] async for message in socket if message.data[:1] == OUTCOME]
+        except TimeoutError:
+            raise TookTooLongError(f"The program has not read its input within {within:.0f} seconds") from None
+        _check(outcome)
+
     async def metrics(self, pod: str) -> Live | None:
         """PodMetrics of a pod; None when it was not measured, or the cluster has no metrics API. ClusterError."""
         try:
@@ -57,3 +91,12 @@ class Pods:
             )
         except ClusterNotFoundError:
             return None
+
+
+def _check(outcome: list[bytes]) -> None:
+    """The API server's verdict on an attach is a Status object."""
+    if not outcome:
+        raise ClusterUnavailableError("The Kubernetes API server ended the connection before the input was written")
+    status = orjson.loads(outcome[-1])
+    if status.get("status") != "Success":
+        raise error_for(status.get("code") or 0, str(status.get("message", "")))

@@ -64,6 +64,7 @@ STORE: dict[str, dict[str, Any]] = {
         "hassio_role": "manager",
         "homeassistant_api": True,
         "services": ["mqtt:want"],
+        "stdin": True,
     },
     "elsewhere": {
         "name": "Elsewhere",

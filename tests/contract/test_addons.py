@@ -280,13 +280,6 @@ async def test_rebuild(home: Home) -> None:
     assert pods(home) != before
 
 
-async def test_stdin_is_refused(home: Home) -> None:
-    """Not supported yet, and said so."""
-    await home.install(SLUG, start=True)
-    with pytest.raises(SupervisorBadRequestError):
-        await home.client().addons.write_addon_stdin(SLUG, b"x")
-
-
 async def test_uninstall(home: Home) -> None:
     """Pods, objects and data are gone; it can be installed anew, with its defaults."""
     await home.install(SLUG, start=True)

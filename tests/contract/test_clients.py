@@ -113,7 +113,13 @@ async def test_addons(client: Client, home: Home) -> None:
     assert own["require_certificate"] is True
     if client.has("addons.addon_logs"):
         assert await client.get("addons.addon_logs", BROKER) == []
-    await client.refused(BAD, "addons.write_addon_stdin", BROKER, {"bytes": "x"})
+    assert "stdin" in await client.refused(BAD, "addons.write_addon_stdin", BROKER, {"bytes": "x"})
+    await client.get("store.install_addon", PANEL)
+    assert "not running" in await client.refused(BAD, "addons.write_addon_stdin", PANEL, {"bytes": "x"})
+    await client.get("addons.start_addon", PANEL)
+    await client.get("addons.write_addon_stdin", PANEL, {"bytes": "x"})
+    assert list(home.cluster.inputs.values()) == [b"x\n"]
+    await client.get("addons.uninstall_addon", PANEL)
     await client.refused(BAD, "addons.rebuild_addon", BROKER)
     await client.get("addons.restart_addon", BROKER)
     await client.get("addons.stop_addon", BROKER)
