@@ -28,8 +28,9 @@ FATAL_WAITS = frozenset(
         "RunContainerError",
     }
 )
-"""Reasons of a waiting container that time does not heal. `ErrImagePull` is not among them: it is a pull's first
-failure, and `ImagePullBackOff` with the same message follows if it stays."""
+"""Reasons of a waiting container that are worth an answer: the kubelet tries again, but for the most part in vain.
+`ErrImagePull` is not among them: it is a pull's first failure, and `ImagePullBackOff` with the same message follows if
+it stays."""
 FAILED_STARTS = frozenset({"StartError", "ContainerCannotRun"})
 """Reasons of a terminated container whose program was never executed."""
 PROVES_PULLED = frozenset({"CreateContainerError", "RunContainerError", "CreateContainerConfigError"})
@@ -63,7 +64,11 @@ class Status:
     sandbox_lost: bool = False
     """Node or runtime restarted, or the pod was evicted: its status means nothing; delete it, go by the boot rules."""
     fatal: bool = False
-    """Waiting longer changes nothing. With an `exit_code` the program ran and ended, without one it cannot start."""
+    """Waiting longer changes nothing, as far as anybody can say now. With an `exit_code` the program ran and ended,
+    without one it cannot start.
+    """
+    tried_again: bool = False
+    """It cannot start, and the kubelet goes on trying in this pod: the cause may pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +288,7 @@ def _cannot_run(pod: Live) -> Status | None:
                 state=AddonState.ERROR,
                 reason=f"container {status['name']} cannot be started{image}: {text}",
                 fatal=True,
+                tried_again=True,
             )
     return None
 

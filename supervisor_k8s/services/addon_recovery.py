@@ -4,7 +4,8 @@ met an API server that was away; and brings up what went down with its node.
 The intent on the disk decides. An add-on that runs is left alone by our own start; one that is stopped, or was
 installed and never started, stays so: that the node or we come up is no wish of the user's. (Upstream starts everything
 with boot `auto` when its machine boots; a cluster has no such moment.) What ran and lost its sandbox comes up again by
-its boot rule, in the phases of a boot.
+its boot rule, in the phases of a boot. A fault that passes does not end that: where the kubelet tries again it
+is left to it, and a pod in which nobody does gets a successor.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from supervisor_k8s.cluster.backoff import Backoff
-from supervisor_k8s.errors import BusyError, NotReadyError, SupervisorError
+from supervisor_k8s.errors import AddonStartError, BusyError, NotReadyError, SupervisorError
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Wanted, job_group
 from supervisor_k8s.model.launch import boot_phase
@@ -96,10 +97,17 @@ class AddonRecovery:
         if record is None:
             return False
         begun = record.intent.wanted in (Wanted.REMOVED, Wanted.RELAUNCH) or record.intent.update is not None
-        return begun or self._is_lost(record)
+        return begun or self._is_down(record)
 
-    def _is_lost(self, record: InstalledAddon) -> bool:
-        return record.intent.wanted is Wanted.RUNNING and self._to.status(record).sandbox_lost
+    def _is_down(self, record: InstalledAddon) -> bool:
+        """Whether it is meant to run and its pod is of no use any more: lost with its node's runtime, or left by the
+        kubelet because its program could not be executed.
+        """
+        if record.intent.wanted is not Wanted.RUNNING:
+            return False
+        status = self._to.status(record)
+        given_up = status.fatal and status.exit_code is None and not status.tried_again
+        return status.sandbox_lost or given_up
 
     def _begin(self, patient: "_Patient") -> None:
         if self._tasks is not None:
@@ -117,10 +125,10 @@ class AddonRecovery:
                     return
                 goes_up = record.intent.wanted in (Wanted.RUNNING, Wanted.RELAUNCH) and not patient.is_late
                 self._set_phase(patient, boot_phase(record) if goes_up else None)
-                if not self._is_lost(record) and self._to.pods(slug):
+                if not self._is_down(record) and self._to.pods(slug):
                     await patient.stirred.wait()  # what is left to do is done when nothing runs
                 elif (failure := await self._step(patient, record)) is not None:
-                    if not isinstance(failure, MAY_PASS):
+                    if not isinstance(failure, (AddonStartError, *MAY_PASS)):
                         return
                     patient.is_late = not isinstance(failure, BusyError)
                     await backoff.wait()
@@ -130,26 +138,29 @@ class AddonRecovery:
 
     async def _step(self, patient: "_Patient", record: InstalledAddon) -> SupervisorError | None:
         """Do what can be done now, as a job; the error when it failed."""
-        slug, lost = patient.slug, self._is_lost(record)
-        if not lost:
+        slug, down = patient.slug, self._is_down(record)
+        if not down:
             await self._await_turn(patient)
-        work = self._let_go if lost else self._complete
-        async with contextlib.nullcontext() if lost else self._few:
+        work = self._let_go if down else self._complete
+        async with contextlib.nullcontext() if down else self._few:
             error = await self._jobs.attempt("app_recover", slug, job_group(slug), lambda _: work(slug))
         if isinstance(error, MAY_PASS):
             _LOGGER.info("Add-on %s is not brought to an end yet: %s", slug, error)
-        elif error is not None:
+        elif error is not None and patient.complaint != str(error):
+            patient.complaint = str(error)
             _LOGGER.error("Add-on %s could not be brought to an end: %s", slug, error)
         return error
 
     async def _let_go(self, slug: str) -> None:
-        """What is lost goes; by its boot rule the add-on is to come up anew, or stays stopped."""
+        """A pod of no use goes; the add-on is to come up anew, by its boot rule where something that ran was lost."""
         record = self._records.addons.get(slug)
-        if record is None or not self._is_lost(record):
+        if record is None or not self._is_down(record):
             return
-        _LOGGER.warning("The pod of add-on %s is lost: %s", slug, self._to.status(record).reason)
-        await self._to.unpublish(slug)
-        wanted = Wanted.STOPPED if boot_phase(record) is None else Wanted.RELAUNCH
+        status, wanted = self._to.status(record), Wanted.RELAUNCH
+        _LOGGER.warning("The pod of add-on %s is of no use any more: %s", slug, status.reason)
+        if status.sandbox_lost:
+            await self._to.unpublish(slug)
+            wanted = Wanted.STOPPED if boot_phase(record) is None else Wanted.RELAUNCH
         await self._to.intend(slug, replace(record.intent, wanted=wanted, failure=None))
 
     async def _complete(self, slug: str) -> None:
@@ -197,3 +208,5 @@ class _Patient:
     """Its boot phase while it is on its way up; later phases wait for it."""
     is_late: bool = False
     """It needs another try, and nobody waits for it any more."""
+    complaint: str = ""
+    """What was said last of its failure; the same is said once."""

@@ -53,7 +53,9 @@ class AddonWatchdog:
         limits: Limits | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`restart` makes a new launch of an add-on, whatever became of the present one."""
+        """`restart` makes a new launch of an add-on, whatever became of the present one; it does not end one that may
+        still come up.
+        """
         self._records = records
         self._jobs = jobs
         self._status = status
@@ -97,7 +99,7 @@ class AddonWatchdog:
         if record is None or record.intent.wanted not in (Wanted.RUNNING, Wanted.EXITED):
             return False
         status = self._status(record)
-        return status.state is AddonState.ERROR and not status.sandbox_lost
+        return status.state is AddonState.ERROR and status.exit_code is not None
 
     def _is_silent(self, slug: str) -> bool:
         """It runs and does not listen where its manifest says it does."""
@@ -111,7 +113,7 @@ class AddonWatchdog:
         return self._has_failed(slug) or self._is_silent(slug) or self._was_withdrawn(slug)
 
     def _was_withdrawn(self, slug: str) -> bool:
-        """The start of our own last attempt failed for good, and nobody asked for anything since."""
+        """The start of our own last attempt was refused, and nobody asked for anything since."""
         record = self._watched(slug)
         if record is None or record.intent is not self._left.get(slug):
             return False

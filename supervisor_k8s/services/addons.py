@@ -203,6 +203,10 @@ class Addons:
         """Stop, wait for the pod to be gone, start with a new launch."""
         await self._renew(slug, self._deadline())
 
+    async def bring_back(self, slug: str) -> None:
+        """A restart for nobody who waits: a start that cannot be now is not withdrawn, but stands until it can be."""
+        await self._renew(slug, None)
+
     async def rebuild(self, slug: str, *, force: bool = False) -> None:
         """Make the container anew from its image. Refused without `force`, as upstream does for image-based add-ons."""
         if not force:
@@ -247,7 +251,7 @@ class Addons:
         system = {**config.raw, "repository": config.repository}
         return {"user": {"version": config.version, "image": image}, "system": system}
 
-    async def _renew(self, slug: str, until: float) -> None:
+    async def _renew(self, slug: str, until: float | None) -> None:
         """A new launch in place of the present one. What would refuse it is asked before anything is touched."""
         record = self.get(slug)
         await self._to.options(record)
@@ -269,14 +273,15 @@ class Addons:
 
     async def pass_through(self, slug: str, intent: Intent, until: float | None = None) -> None:
         """To where nothing runs, by `intent`, which is recorded; apply there what waits for that; and on to a new
-        launch when the intent says so. `until`: when somebody wants an answer, by the event loop's clock.
+        launch when the intent says so. `until`: when somebody wants an answer, by the event loop's clock; without it
+        nobody does, and what hinders the launch may take its time to pass.
         """
         await self.intend(slug, intent)
         await self._emptied(slug)
         if intent.update is not None:
             await self._change(slug, lambda now: switched(now, self._ingress_ports(slug)))
         if intent.wanted is Wanted.RELAUNCH:
-            await self._launch(slug, until or self._deadline())
+            await self._launch(slug, until)
 
     async def _emptied(self, slug: str) -> None:
         """Wait until nothing runs; the token's Secret goes with the last pod."""
@@ -284,7 +289,7 @@ class Addons:
         with contextlib.suppress(*PASSING):  # the loop tries again
             await self._converge(addon_key(slug))
 
-    async def _launch(self, slug: str, until: float) -> None:
+    async def _launch(self, slug: str, until: float | None) -> None:
         """Freeze and record a new launch, and see it come up. Nothing of the add-on runs now."""
         try:
             launch = await self._freeze(slug)
@@ -314,13 +319,14 @@ class Addons:
         await self._record(slug, Intent(Wanted.RUNNING, launch))
         return launch
 
-    async def _see_through(self, slug: str, launch: Launch, until: float) -> None:
-        """Wait for how this launch turns out, but not longer than a caller does."""
-        status = await self._turns_out(slug, until)
+    async def _see_through(self, slug: str, launch: Launch, until: float | None) -> None:
+        """Wait for how this launch turns out, not longer than a caller does. Without one, what fails may yet come up."""
+        status = await self._turns_out(slug, until or self._deadline())
         if status.exit_code:
             raise AddonStartError(f"App {slug}: {status.reason}; its log tells more")
         if status.exit_code is None and status.fatal:
-            await self._withdraw(slug, status.reason or "failed", launch=launch)
+            if until is not None:
+                await self._withdraw(slug, status.reason or "failed", launch=launch)
             raise AddonStartError(f"App {slug} cannot start: {status.reason}")
 
     async def _turns_out(self, slug: str, until: float) -> Status:

@@ -53,6 +53,8 @@ class Kubelet:
         """Pod name to add-on (or to the pod's own name) of everything that runs now."""
         self.starts: list[str] = []
         """Add-ons in the order in which their pods began to run."""
+        self.hindered: dict[str, str] = {}
+        """Add-ons whose containers cannot be created, with the reason that is reported; tried again all the time."""
         self.faults: list[str] = []
         self._client = client
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
@@ -126,6 +128,13 @@ class Kubelet:
             await self._pull(known)
             return
         owner = labels.get(LABEL_ADDON, name)
+        if owner in self.hindered:
+            waiting = {"waiting": {"reason": self.hindered[owner], "message": "the runtime is not there yet"}}
+            await self._report(name, {ADDON_CONTAINER: waiting}, phase="Pending")
+        while owner in self.hindered:
+            await self._pause()
+            if known.dying:
+                return
         if others := [pod for pod, runs in self.running.items() if runs == owner]:
             self.faults.append(f"{name} starts while {', '.join(others)} runs")
         self.running[name] = owner

@@ -107,6 +107,21 @@ async def test_a_node_restarts_and_we_with_it(home: Home) -> None:
         await after_the_node(home.program, kubelet)
 
 
+async def test_a_fault_passes_while_the_house_comes_up_again(home: Home) -> None:
+    """What it hindered is in error for so long, whoever we are meanwhile, and comes up when it is over."""
+    async with home.settled() as kubelet:
+        kubelet.hindered["local_first"] = "CreateContainerError"
+        await kubelet.lose_sandboxes()
+        await home.program.become(**AFTER_THE_NODE | {"local_first": "error"})
+        await home.program.kill()
+        await home.program.run()
+        await asyncio.sleep(1)
+        assert await home.program.states() == AFTER_THE_NODE | {"local_first": "error"}
+        kubelet.hindered.clear()
+        await home.program.become(**AFTER_THE_NODE)
+        assert sorted(kubelet.started_by(*RUNNING)) == ["local_first", "local_last", "local_middle"]
+
+
 async def test_we_die_while_the_house_comes_up_again(home: Home) -> None:
     """Killed again and again in the middle of that, it still ends there."""
     async with home.settled() as kubelet:

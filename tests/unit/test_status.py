@@ -55,6 +55,7 @@ def test_a_program_that_cannot_be_executed_never_ran(reason: str) -> None:
     broken = {"terminated": {"exitCode": 128, "reason": reason, "message": "exec: not found"}}
     status = observed(pod(program=broken))
     assert (status.state, status.exit_code, status.fatal) == (AddonState.ERROR, None, True)
+    assert not status.tried_again
     assert status.reason == "the program cannot be executed: exec: not found"
 
 
@@ -92,7 +93,7 @@ def test_a_container_that_cannot_start_is_an_error_at_once(reason: str, which: s
     """No waiting for what will not come; the reason carries the runtime's sentence, which names the image."""
     state: Any = {which: waiting(reason, "pulling image nowhere/at:all")}
     status = observed(pod(**state, phase="Pending"))
-    assert (status.state, status.fatal) == (AddonState.ERROR, True)
+    assert (status.state, status.fatal, status.tried_again) == (AddonState.ERROR, True, True)
     assert f"{reason}: pulling image nowhere/at:all" in (status.reason or "")
 
 

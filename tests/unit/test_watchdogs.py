@@ -41,7 +41,7 @@ async def watched(
         records=house.records,
         jobs=house.jobs,
         status=house.addons.status,
-        restart=restart or house.addons.restart,
+        restart=restart or house.addons.bring_back,
         limits=limits,
     )
     house.states.changed.connect(dog.on_state)
@@ -125,14 +125,27 @@ async def test_one_that_fails_at_each_start_is_given_up(house: House) -> None:
     assert (len(launches), house.state()) == (LIMITS.attempts + 1, AddonState.ERROR)
 
 
-async def test_an_attempt_that_cannot_start_is_no_reason_to_give_up(house: House) -> None:
+async def test_an_attempt_that_is_refused_is_no_reason_to_give_up(house: House) -> None:
     """Its start is withdrawn, and the next one may find what this one missed."""
+    house.cluster.refused["Secret"] = "exceeded quota"
+    end(house, 1)
+    await house.settles(lambda: "quota" in (house.records.addons[SLUG].intent.failure or ""))
+    house.cluster.refused.clear()
+    await house.settles(lambda: house.state() is AddonState.STARTED)
+
+
+async def test_an_attempt_that_meets_a_fault_that_passes(house: House) -> None:
+    """The kubelet goes on trying: the watchdog neither ends that nor makes launch after launch."""
     before = house.launch().id
     house.cluster.behaviours[IMAGE] = Behaviour(pull_error="no such host")
     end(house, 1)
-    await house.settles(lambda: house.records.addons[SLUG].intent.failure and house.launch().id != before)
-    house.cluster.behaviours[IMAGE] = Behaviour()
-    await house.settles(partial(started_anew, house, before))
+    await house.settles(lambda: house.launch().id != before and house.state() is AddonState.ERROR)
+    waiting = house.launch().id
+    await rest()
+    del house.cluster.behaviours[IMAGE]
+    house.cluster.run_pod(house.pods()[0]["metadata"]["name"])
+    await house.settles(lambda: house.state() is AddonState.STARTED)
+    assert house.launch().id == waiting
 
 
 def started_anew(house: House, before: str) -> bool:
