@@ -292,7 +292,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         repositories=repositories,
         discovery=discovery,
         registry=registry,
-        logins=Logins(post=home_assistant.post, list_users=lambda: home_assistant.command("config/auth/list")),
+        logins=Logins(
+            records=records,
+            post=home_assistant.post,
+            components=home_assistant.components,
+            list_users=lambda: home_assistant.command("config/auth/list"),
+        ),
         ingress=ingress,
         resolution=resolution,
         preferences=preferences,

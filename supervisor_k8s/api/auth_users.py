@@ -10,6 +10,7 @@ import voluptuous as vol
 from aiohttp import BasicAuth, web
 
 from supervisor_k8s.api import envelope
+from supervisor_k8s.api.answers import Users
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, ForbiddenError, LoginNoTextError, UserListError
 
@@ -52,11 +53,11 @@ async def reset(call: Call) -> None:
     await call.services.logins.reset(call.body["username"], call.body["password"])
 
 
-async def clear_cache(_call: Call) -> None:
-    """Logins are not kept."""
+async def clear_cache(call: Call) -> None:
+    await call.services.logins.clear()
 
 
-async def users(call: Call) -> Any:
+async def users(call: Call) -> Users:
     try:
         found = await call.services.logins.users()
     except (CoreUnreachableError, CoreAnswerError) as error:

@@ -42,6 +42,8 @@ class Records:
     """The user's store repositories as configured (`<url>[#<branch>]`), without the built-in ones."""
     ingress: Mapping[str, Any]
     link: Mapping[str, Any]
+    logins: Mapping[str, Any]
+    """Home Assistant's users to what recognises their passwords (model.login)."""
     versions: Mapping[str, Any]
     """The last version file that was read; empty before the first one."""
     damaged: tuple[str, ...]
@@ -58,6 +60,7 @@ class Records:
         self._repositories = StateFile(directory / "repositories.json")
         self._ingress = StateFile(directory / "ingress.json")
         self._link = StateFile(directory / "link.json")
+        self._logins = StateFile(directory / "logins.json")
         self._versions = StateFile(directory / "versions.json")
         self._addons: dict[str, StateFile] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -92,6 +95,7 @@ class Records:
         self.repositories = _read(self._repositories, _texts, absent=())
         self.ingress = _read(self._ingress, _mapping, absent={})
         self.link = _read(self._link, _mapping, absent={})
+        self.logins = _read(self._logins, _mapping, absent={})
         self.versions = _read(self._versions, _mapping, absent={})
         self.addons = dict(self._read_addons(addons))
         self.damaged = tuple(sorted(_damaged(self._directory)))
@@ -157,6 +161,9 @@ class Records:
 
     async def save_link(self, value: Mapping[str, Any]) -> None:
         await self._write("link", self._link, value)
+
+    async def save_logins(self, value: Mapping[str, Any]) -> None:
+        await self._write("logins", self._logins, value)
 
     async def save_versions(self, value: Mapping[str, Any]) -> None:
         await self._write("versions", self._versions, value)

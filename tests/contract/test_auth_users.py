@@ -27,6 +27,7 @@ async def test_right_and_wrong(home: Home) -> None:
         assert (await ask(home, **options)).data == {}
         assert home.core.requests[-1] == ("POST", WANT, {**USER, "addon": SLUG})
     home.core.refusals = {WANT: 404}
+    home.core.documents = {"/api/config": {"components": ["hassio"]}}
     for options in ({"json": USER}, {"headers": basic}):
         answer = await ask(home, **options)
         assert (answer.status, answer.text) == (401, "401: Unauthorized")
@@ -71,4 +72,52 @@ async def test_users_and_passwords(home: Home) -> None:
     home.core.refusals = {f"{WANT}/password_reset": 404}
     answer = await home.raw("POST", "/auth/reset", token=CLI_TOKEN, json=USER)
     assert (answer.status, answer.json["error_key"]) == (400, "auth_password_reset_error")
-    assert (await home.raw("DELETE", "/auth/cache")).data == {}
+
+
+async def test_while_core_is_away(home: Home) -> None:
+    """Whom Core let in before gets in, with that password only; nobody else is judged; `DELETE /auth/cache` forgets."""
+    await home.install(SLUG, start=True)
+    assert (await ask(home, json=USER)).data == {}
+    home.core.refusals = {WANT: 503}
+    assert (await ask(home, json=USER)).data == {}
+    for other in ({"username": "me", "password": "guess"}, {"username": "you", "password": "hunter2"}):
+        answer = await ask(home, json=other)
+        assert (answer.status, answer.json["error_key"]) == (500, "auth_home_assistant_api_validation_error")
+    assert (await home.raw("DELETE", "/auth/cache", token=CLI_TOKEN)).data == {}
+    assert (await ask(home, json=USER)).status == 500
+
+
+async def test_while_core_starts(home: Home) -> None:
+    """Before its `hassio` integration is loaded Core answers 404 to everything: that is no wrong password."""
+    await home.install(SLUG, start=True)
+    assert (await ask(home, json=USER)).data == {}
+    home.core.refusals = {WANT: 404}
+    home.core.documents = {"/api/config": {"components": ["http"]}}
+    assert (await ask(home, json=USER)).data == {}
+    home.core.documents = {"/api/config": {"components": ["http", "hassio"]}}
+    assert (await ask(home, json=USER)).status == 401
+    home.core.refusals = {WANT: 503}
+    assert (await ask(home, json=USER)).status == 500, "a login that Core refused since must not come back"
+
+
+async def test_a_new_password(home: Home) -> None:
+    """The old one is worth nothing from the reset on, also while Core is away."""
+    await home.install(SLUG, start=True)
+    assert (await ask(home, json=USER)).data == {}
+    new = {"username": "me", "password": "hunter3"}
+    assert (await home.raw("POST", "/auth/reset", token=CLI_TOKEN, json=new)).data == {}
+    home.core.refusals = {WANT: 503}
+    assert (await ask(home, json=USER)).status == 500
+
+
+async def test_what_is_kept_of_a_login(home: Home) -> None:
+    """It outlives us, and no file holds the password."""
+    await home.install(SLUG, start=True)
+    assert (await ask(home, json=USER)).data == {}
+    files = [file.read_text() for file in (home.folder / "state").rglob("*.json")]
+    assert any("scrypt" in text for text in files)
+    assert not any("hunter2" in text for text in files)
+    await home.stop()
+    await home.start()
+    home.core.refusals = {WANT: 503}
+    assert (await ask(home, json=USER)).data == {}
