@@ -93,7 +93,7 @@ class Addons:
         cluster: Cluster,
         converge: Callable[[str], Awaitable[None]],
         records: Records,
-        site: Site,
+        site: Callable[[], Site],
         neighbours: Neighbours,
         patience: Patience | None = None,
     ) -> None:
@@ -172,7 +172,7 @@ class Addons:
         config = self._to.store_addon(slug)
         if slug in self.installed():
             raise AddonAlreadyInstalledError(app=slug, slug=slug)
-        check_available(config, self._site, core_version=self._to.core_version())
+        check_available(config, self._site(), core_version=self._to.core_version())
         if slug in self._records.addons:
             await self.remove(slug)
         changes = await self._bring(config, on_stage)
@@ -223,7 +223,7 @@ class Addons:
         config = self._to.store_addon(slug)
         if config.version == self.get(slug).user["version"]:
             raise AddonNoUpdateError(app=slug, slug=slug)
-        check_available(config, self._site, core_version=self._to.core_version())
+        check_available(config, self._site(), core_version=self._to.core_version())
         changes = await self._bring(config, on_stage)
         before = self.get(slug).intent
         wanted = Wanted.RELAUNCH if before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH) else Wanted.STOPPED
@@ -246,7 +246,7 @@ class Addons:
 
     async def _bring(self, config: AddonConfig, on_stage: Callable[[str], None]) -> Mapping[str, Any]:
         """Have the image on a node; what a record says of an add-on of this version."""
-        image = image_name(config, self._site)
+        image = image_name(config, self._site())
         await self._to.pull(f"{image}:{config.version}", on_stage)
         system = {**config.raw, "repository": config.repository}
         return {"user": {"version": config.version, "image": image}, "system": system}
@@ -312,7 +312,7 @@ class Addons:
             launch_id=secrets.token_hex(4),
             token=secrets.token_hex(56),
             timezone=self._to.timezone(),
-            site=self._site,
+            site=self._site(),
         )
         await self._to.make_directories(directories(config_of(record)))
         await self._to.write_private(f"addons/data/{slug}/options.json", orjson.dumps(options))
@@ -320,7 +320,7 @@ class Addons:
         return launch
 
     async def _see_through(self, slug: str, launch: Launch, until: float | None) -> None:
-        """Wait for how this launch turns out, not longer than a caller does. Without one, what fails may yet come up."""
+        """Wait for how this launch turns out, not longer than a caller does. Without one, a failed one may yet run."""
         status = await self._turns_out(slug, until or self._deadline())
         if status.exit_code:
             raise AddonStartError(f"App {slug}: {status.reason}; its log tells more")
