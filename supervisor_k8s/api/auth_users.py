@@ -4,13 +4,13 @@
 Content-Type is compared exactly, as upstream does.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import voluptuous as vol
 from aiohttp import BasicAuth, web
 
 from supervisor_k8s.api import envelope
-from supervisor_k8s.api.answers import Users
+from supervisor_k8s.api.answers import User, Users
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, ForbiddenError, LoginNoTextError, UserListError
 
@@ -62,8 +62,8 @@ async def users(call: Call) -> Users:
         found = await call.services.logins.users()
     except (CoreUnreachableError, CoreAnswerError) as error:
         raise UserListError from error
-    keys = ("username", "name", "is_owner", "is_active", "local_only", "group_ids")
-    return {"users": [{key: user.get(key) for key in keys} for user in found if user.get("username")]}
+    shown = [{key: user.get(key) for key in User.__annotations__} for user in found if user.get("username")]
+    return {"users": cast("list[User]", shown)}
 
 
 ROUTES: tuple[Route, ...] = (

@@ -1,17 +1,16 @@
 """`/backups/…`: none yet, and said so. What would make or restore one stands in `absent`."""
 
-from typing import Any
-
 import voluptuous as vol
 
+from supervisor_k8s.api.answers import Backups, BackupsInfo
 from supervisor_k8s.api.routes import Call, Route, get, post
 
 
-async def backups(_call: Call) -> Any:
+async def backups(_call: Call) -> Backups:
     return {"backups": []}
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> BackupsInfo:
     return {"backups": [], "days_until_stale": call.services.preferences.get("days_until_stale")}
 
 

@@ -4,10 +4,11 @@ Core posts `/core/options` at each start with its port and TLS; old Core sends i
 null. Nothing of that restarts anything.
 """
 
-from typing import Any
+from typing import cast
 
 import voluptuous as vol
 
+from supervisor_k8s.api.answers import CoreInfo, JobStarted, Stats
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import CoreNotRunningError, RefusedError
@@ -38,8 +39,8 @@ RESTART = {vol.Optional("safe_mode", default=False): vol.Boolean(), vol.Optional
 STOP = {vol.Optional("force", default=False): vol.Boolean()}
 
 
-async def info(call: Call) -> Any:
-    return call.services.core.info()
+async def info(call: Call) -> CoreInfo:
+    return cast("CoreInfo", call.services.core.info())
 
 
 async def options(call: Call) -> None:
@@ -47,10 +48,10 @@ async def options(call: Call) -> None:
         await call.services.core.set_options(call.body)
 
 
-async def stats(call: Call) -> Any:
+async def stats(call: Call) -> Stats:
     if call.services.core.status().state not in (AddonState.STARTED, AddonState.STARTUP):
         raise CoreNotRunningError
-    return await call.services.stats.of(CORE_KEY)
+    return cast("Stats", await call.services.stats.of(CORE_KEY))
 
 
 async def start(call: Call) -> None:
@@ -73,7 +74,7 @@ async def rebuild(call: Call) -> None:
     await call.services.jobs.do("home_assistant_core_rebuild", None, GROUP, lambda _: core.rebuild(**body))
 
 
-async def update(call: Call) -> Any:
+async def update(call: Call) -> JobStarted | None:
     core_update, version = call.services.core_update, call.body.get("version")
     if call.body.get("backup"):
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")

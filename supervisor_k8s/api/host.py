@@ -1,14 +1,14 @@
 """`/host/…` and `/hardware/…`: the node we run on, as far as a pod can tell."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 from supervisor_k8s.api import views
+from supervisor_k8s.api.answers import DiskUsage, HardwareAudio, HardwareInfo, HostInfo, HostServices
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import NotFoundError
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> HostInfo:
     services = call.services
     disk = await services.host.disk()
     return views.host_info(services.host.machine(), disk, services.preferences.get("timezone"), datetime.now(UTC))
@@ -18,21 +18,21 @@ async def reload(_call: Call) -> None:
     """Every answer is read anew; there is no cache to reload."""
 
 
-async def services(_call: Call) -> Any:
+async def services(_call: Call) -> HostServices:
     return {"services": []}
 
 
-async def disk_usage(call: Call) -> Any:
+async def disk_usage(call: Call) -> DiskUsage:
     if call.part("disk") != "default":
         raise NotFoundError(f"No mount exists with name {call.part('disk')}")
     return views.disk_usage(await call.services.host.disk())
 
 
-async def hardware(_call: Call) -> Any:
+async def hardware(_call: Call) -> HardwareInfo:
     return {"devices": [], "drives": []}
 
 
-async def hardware_audio(_call: Call) -> Any:
+async def hardware_audio(_call: Call) -> HardwareAudio:
     return {"audio": {"input": {}, "output": {}}}
 
 

@@ -1,19 +1,20 @@
 """`/ingress/…`: sessions and panels."""
 
-from typing import Any
+from typing import cast
 
 import voluptuous as vol
 from aiohttp import web
 
+from supervisor_k8s.api.answers import IngressSession, Panel, Panels
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import IngressSessionError
 
 
-async def panels(call: Call) -> Any:
-    return {"panels": call.services.ingress.panels()}
+async def panels(call: Call) -> Panels:
+    return {"panels": cast("dict[str, Panel]", call.services.ingress.panels())}
 
 
-async def create_session(call: Call) -> Any:
+async def create_session(call: Call) -> IngressSession:
     call.require_core()
     return {"session": await call.services.ingress.create_session(call.body.get("user_id"))}
 

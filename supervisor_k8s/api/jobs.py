@@ -1,9 +1,10 @@
 """`/jobs/…`: tracked work."""
 
-from typing import Any
+from typing import cast
 
 import voluptuous as vol
 
+from supervisor_k8s.api.answers import Job, JobsInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 
 CONDITIONS = (
@@ -16,10 +17,10 @@ CONDITIONS = (
 OPTIONS = {vol.Optional("ignore_conditions"): [vol.In(CONDITIONS)]}
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> JobsInfo:
     return {
         "ignore_conditions": call.services.preferences.get("ignore_conditions"),
-        "jobs": call.services.jobs.forest(),
+        "jobs": cast("list[Job]", call.services.jobs.forest()),
     }
 
 
@@ -32,8 +33,8 @@ async def reset(call: Call) -> None:
     await call.services.preferences.reset("ignore_conditions")
 
 
-async def job(call: Call) -> Any:
-    return call.services.jobs.tree(call.part("uuid"))
+async def job(call: Call) -> Job:
+    return cast("Job", call.services.jobs.tree(call.part("uuid")))
 
 
 async def remove(call: Call) -> None:

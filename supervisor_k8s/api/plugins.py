@@ -3,21 +3,20 @@
 Their version is ours: nothing is to be updated. What controls them stands in `absent`.
 """
 
-from typing import Any
-
+from supervisor_k8s.api.answers import AudioInfo, DnsInfo, ObserverInfo, PluginInfo, Sound
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 
 
-def _version(call: Call) -> dict[str, Any]:
+def _version(call: Call) -> PluginInfo:
     version = call.services.version
     return {"version": version, "version_latest": version, "update_available": False}
 
 
-async def version(call: Call) -> Any:
+async def version(call: Call) -> PluginInfo:
     return _version(call)
 
 
-async def dns(call: Call) -> Any:
+async def dns(call: Call) -> DnsInfo:
     interface = call.services.host.interface()
     servers = [f"dns://{address}" for address in interface.nameservers] if interface else []
     return {
@@ -31,12 +30,12 @@ async def dns(call: Call) -> Any:
     }
 
 
-async def audio(call: Call) -> Any:
-    silence: dict[str, list[Any]] = {"card": [], "input": [], "output": [], "application": []}
+async def audio(call: Call) -> AudioInfo:
+    silence: Sound = {"card": [], "input": [], "output": [], "application": []}
     return {**_version(call), "host": call.services.site.supervisor_address, "audio": silence}
 
 
-async def observer(call: Call) -> Any:
+async def observer(call: Call) -> ObserverInfo:
     return {**_version(call), "host": call.services.site.supervisor_address}
 
 

@@ -1,20 +1,22 @@
 """`/resolution/…`: what is wrong, and what can be done."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
 import voluptuous as vol
 
+from supervisor_k8s.api import answers as shapes
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
-from supervisor_k8s.model.issue import show_issue, show_suggestion
+from supervisor_k8s.model.issue import Suggestion, show_issue, show_suggestion
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> shapes.ResolutionInfo:
     resolution = call.services.resolution
     return {
         "unsupported": resolution.unsupported,
         "unhealthy": resolution.unhealthy,
-        "suggestions": [show_suggestion(suggestion) for suggestion in resolution.suggestions],
-        "issues": [show_issue(issue) for issue in resolution.issues],
+        "suggestions": _suggestions(resolution.suggestions),
+        "issues": cast("list[shapes.Issue]", [show_issue(issue) for issue in resolution.issues]),
         "checks": [{"slug": slug, "enabled": enabled} for slug, enabled in resolution.checks.items()],
     }
 
@@ -28,9 +30,13 @@ async def run_check(call: Call) -> None:
     await call.services.resolution.run_check(call.part("check"))
 
 
-async def suggestions(call: Call) -> Any:
+async def suggestions(call: Call) -> shapes.Suggestions:
     found = call.services.resolution.suggestions_for(call.part("issue"))
-    return {"suggestions": [show_suggestion(suggestion) for suggestion in found]}
+    return {"suggestions": _suggestions(found)}
+
+
+def _suggestions(found: Iterable[Suggestion]) -> list[shapes.Suggestion]:
+    return cast("list[shapes.Suggestion]", [show_suggestion(suggestion) for suggestion in found])
 
 
 async def apply(call: Call) -> None:

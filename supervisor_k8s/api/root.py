@@ -1,13 +1,12 @@
 """Routes without a prefix: what everything is, and what could be updated."""
 
-from typing import Any
-
 from supervisor_k8s.api import shown, views
+from supervisor_k8s.api.answers import Info, Updates
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.services.host import FEATURES
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> Info:
     """`hassos` stays null: this is no Home Assistant OS, and Core would make an update entity of it."""
     services = call.services
     return {
@@ -30,7 +29,7 @@ async def info(call: Call) -> Any:
     }
 
 
-async def available_updates(call: Call) -> Any:
+async def available_updates(call: Call) -> Updates:
     core = call.services.core.info()
     found = [views.update_item(addon) for addon in shown.addons(call.services) if addon.latest != addon.version]
     if core["update_available"]:

@@ -7,7 +7,7 @@ turning errors into answers happens here, once.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import voluptuous as vol
 from aiohttp import web
@@ -63,36 +63,47 @@ class Call:
 Handler = Callable[[Call], Awaitable[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Something that a client may ask for beside the path; `kind` is its type."""
+
+    name: str
+    place: Literal["query", "header"]
+    kind: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """`schema` None means the body is not looked at. `raw` is the content type of errors outside the envelope."""
+    """`schema` None means the body is not looked at here. `raw` is the content type of errors outside the envelope.
+
+    The rest is for the description (`openapi`) alone. There the handler's return type is the answer's `data`.
+    """
 
     method: str
     path: str
     handler: Handler
     schema: vol.Schema | None = None
     raw: str | None = None
+    reads: vol.Schema | None = None
+    """The body, where the handler reads it itself."""
+    media: str | None = None
+    """Content type of a success outside the envelope; `*/*` when everything but our refusals is somebody else's."""
+    asks: tuple[Parameter, ...] = ()
+    fails: tuple[int, ...] = ()
+    """Statuses of errors that are not every route's."""
 
-    def under(self, path: str) -> "Route":
-        """The same route by another path."""
-        return Route(method=self.method, path=path, handler=self.handler, schema=self.schema, raw=self.raw)
+
+def get(path: str, handler: Handler, **more: Any) -> Route:
+    return Route(method="GET", path=path, handler=handler, **more)
 
 
-def get(path: str, handler: Handler, *, raw: str | None = None) -> Route:
-    return Route(method="GET", path=path, handler=handler, raw=raw)
-
-
-def post(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
+def post(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None, **more: Any) -> Route:
     """`schema` as plain dict refuses unknown keys, as upstream does; `{}` refuses every key."""
-    return Route(method="POST", path=path, handler=handler, schema=_schema(schema))
+    return Route(method="POST", path=path, handler=handler, schema=_schema(schema), **more)
 
 
-def put(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
-    return Route(method="PUT", path=path, handler=handler, schema=_schema(schema))
-
-
-def delete(path: str, handler: Handler, schema: dict[Any, Any] | vol.Schema | None = None) -> Route:
-    return Route(method="DELETE", path=path, handler=handler, schema=_schema(schema))
+def delete(path: str, handler: Handler) -> Route:
+    return Route(method="DELETE", path=path, handler=handler)
 
 
 def served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

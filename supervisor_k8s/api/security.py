@@ -1,14 +1,14 @@
 """`/security/…` and `/docker/…`: choices that are kept, registries that are not there yet."""
 
-from typing import Any
-
 import voluptuous as vol
 
+from supervisor_k8s.api.answers import DockerInfo, SecurityInfo
 from supervisor_k8s.api.routes import Call, Route, get, post
 
 
-async def info(call: Call) -> Any:
-    return {key: call.services.preferences.get(key) for key in ("pwned", "force_security")}
+async def info(call: Call) -> SecurityInfo:
+    chosen = call.services.preferences.get
+    return {"pwned": chosen("pwned"), "force_security": chosen("force_security")}
 
 
 async def options(call: Call) -> None:
@@ -16,7 +16,7 @@ async def options(call: Call) -> None:
         await call.services.preferences.set(call.body)
 
 
-async def docker_info(call: Call) -> Any:
+async def docker_info(call: Call) -> DockerInfo:
     return {
         "version": call.services.host.runtime,
         "enable_ipv6": None,

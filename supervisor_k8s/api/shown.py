@@ -1,11 +1,12 @@
 """Gathers what a reply about add-ons says, from the services that know the parts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
 from supervisor_k8s.api import views
+from supervisor_k8s.api.answers_addons import AddonInfo, StoreInfo, StoreItem
 from supervisor_k8s.api.envelope import written
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.views import Assets, ShownAddon
@@ -27,7 +28,7 @@ def addon(services: Services, slug: str) -> ShownAddon:
         store=store,
         available=available(services, store or config),
         assets=assets(services, slug),
-        state=services.addons.state(slug).value,
+        state=services.addons.state(slug),
         address=services.addons.address(slug),
         options=services.addon_settings.merged(slug),
     )
@@ -38,13 +39,13 @@ def addons(services: Services) -> Iterator[ShownAddon]:
     return (addon(services, slug) for slug in sorted(services.addons.installed()))
 
 
-def addon_items(services: Services, view: Callable[[ShownAddon], dict[str, Any]]) -> orjson.Fragment:
+def addon_items(services: Services, view: Callable[[ShownAddon], Mapping[str, Any]]) -> orjson.Fragment:
     """A list of all installed ones as `view`, a function of `views`, shows them; made again when one may differ."""
     made_of = (*services.addons.revision, services.repositories.catalogue, services.core.version)
     return services.memo.get(view.__name__, made_of, lambda: written([view(one) for one in addons(services)]))
 
 
-async def addon_info(services: Services, slug: str) -> dict[str, Any]:
+async def addon_info(services: Services, slug: str) -> AddonInfo:
     """`GET /addons/<slug>/info` of an installed add-on."""
     answer = views.addon_info(addon(services, slug))
     if services.repositories.has(slug):
@@ -53,7 +54,7 @@ async def addon_info(services: Services, slug: str) -> dict[str, Any]:
     return answer
 
 
-def store_items(services: Services) -> list[dict[str, Any]]:
+def store_items(services: Services) -> list[StoreItem]:
     """All add-ons of the store."""
     installed = _installed_versions(services)
     return [
@@ -62,7 +63,7 @@ def store_items(services: Services) -> list[dict[str, Any]]:
     ]
 
 
-async def store_info(services: Services, slug: str) -> dict[str, Any]:
+async def store_info(services: Services, slug: str) -> StoreInfo:
     """`GET /store/addons/<slug>`. StoreAddonNotFoundError."""
     config = services.repositories.addon(slug)
     installed = _installed_versions(services).get(slug)

@@ -3,12 +3,12 @@
 Texts for unknown add-ons differ from those of `/addons`, and `self` is no add-on here: both as upstream.
 """
 
-from typing import Any
-
 import voluptuous as vol
 from aiohttp import web
 
 from supervisor_k8s.api import shown
+from supervisor_k8s.api.answers import JobStarted
+from supervisor_k8s.api.answers_addons import Repository, Store, StoreAddons, StoreInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError, RefusedError
 from supervisor_k8s.model.availability import check_available
@@ -18,18 +18,18 @@ from supervisor_k8s.store.git import redact
 
 INSTALL = {vol.Optional("background", default=False): bool}
 UPDATE = {vol.Optional("backup"): bool, vol.Optional("background", default=False): bool}
-PNG, BYTES = "image/png", "application/octet-stream"
+PNG, BYTES, TEXT = "image/png", "application/octet-stream", "text/plain"
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> Store:
     return {"addons": shown.store_items(call.services), "repositories": _repositories(call)}
 
 
-async def addons(call: Call) -> Any:
+async def addons(call: Call) -> StoreAddons:
     return {"addons": shown.store_items(call.services)}
 
 
-async def addon(call: Call) -> Any:
+async def addon(call: Call) -> StoreInfo:
     return await shown.store_info(call.services, call.part("app"))
 
 
@@ -38,7 +38,7 @@ async def availability(call: Call) -> None:
     check_available(config, call.services.site, core_version=call.services.core.version)
 
 
-async def install(call: Call) -> Any:
+async def install(call: Call) -> JobStarted | None:
     slug, addons = call.part("app"), call.services.addons
     _check_version(call, slug)
     outcome = await call.services.jobs.do(
@@ -51,7 +51,7 @@ async def install(call: Call) -> Any:
     return {"job_id": outcome.job} if outcome.running else None
 
 
-async def update(call: Call) -> Any:
+async def update(call: Call) -> JobStarted | None:
     slug, addons = call.part("app"), call.services.addons
     if call.caller is not None and call.caller.slug == slug:
         raise ForbiddenError(f"App {slug} can't update itself!")
@@ -78,26 +78,26 @@ def _check_version(call: Call, slug: str) -> None:
         raise RefusedError(f"Version {wanted} of app {slug} is not in the store; it has {config.version}")
 
 
-async def changelog(call: Call) -> Any:
+async def changelog(call: Call) -> web.Response:
     """Always 200: the frontend shows no errors here."""
     return _text(await call.services.repositories.changelog(call.part("app")))
 
 
-async def documentation(call: Call) -> Any:
+async def documentation(call: Call) -> web.Response:
     """Always 200, as the changelog."""
     return _text(await call.services.repositories.documentation(call.part("app")))
 
 
-async def icon(call: Call) -> Any:
+async def icon(call: Call) -> web.Response:
     return web.Response(body=await call.services.repositories.icon(call.part("app")), content_type=PNG)
 
 
-async def logo(call: Call) -> Any:
+async def logo(call: Call) -> web.Response:
     return web.Response(body=await call.services.repositories.logo(call.part("app")), content_type=PNG)
 
 
 def _text(content: str) -> web.Response:
-    return web.Response(text=content, content_type="text/plain", charset="utf-8")
+    return web.Response(text=content, content_type=TEXT, charset="utf-8")
 
 
 async def reload(call: Call) -> None:
@@ -105,11 +105,11 @@ async def reload(call: Call) -> None:
     await call.services.jobs.do("store_manager_reload", None, "store_manager", lambda _: repositories.reload())
 
 
-async def repositories(call: Call) -> Any:
+async def repositories(call: Call) -> list[Repository]:
     return _repositories(call)
 
 
-async def repository(call: Call) -> Any:
+async def repository(call: Call) -> Repository:
     return _shown(call.services.repositories.get(call.part("repository")))
 
 
@@ -127,20 +127,26 @@ async def repair_repository(call: Call) -> None:
     await call.services.repositories.repair(call.part("repository"))
 
 
-def _repositories(call: Call) -> list[dict[str, Any]]:
+def _repositories(call: Call) -> list[Repository]:
     return [_shown(found) for found in call.services.repositories.list()]
 
 
-def _shown(found: StoreRepository) -> dict[str, Any]:
-    return {key: getattr(found, key) for key in ("slug", "name", "source", "url", "maintainer")}
+def _shown(found: StoreRepository) -> Repository:
+    return {
+        "slug": found.slug,
+        "name": found.name,
+        "source": found.source,
+        "url": found.url,
+        "maintainer": found.maintainer,
+    }
 
 
 def _files(prefix: str) -> tuple[Route, ...]:
     return (
-        get(f"{prefix}/{{app}}/icon", icon, raw=BYTES),
-        get(f"{prefix}/{{app}}/logo", logo, raw=BYTES),
-        get(f"{prefix}/{{app}}/changelog", changelog),
-        get(f"{prefix}/{{app}}/documentation", documentation),
+        get(f"{prefix}/{{app}}/icon", icon, raw=BYTES, media=PNG),
+        get(f"{prefix}/{{app}}/logo", logo, raw=BYTES, media=PNG),
+        get(f"{prefix}/{{app}}/changelog", changelog, media=TEXT),
+        get(f"{prefix}/{{app}}/documentation", documentation, media=TEXT),
         post(f"{prefix}/{{app}}/install", install, INSTALL),
         post(f"{prefix}/{{app}}/update", update, UPDATE),
     )
@@ -159,7 +165,7 @@ ROUTES: tuple[Route, ...] = (
     post("/store/reload", reload),
     post("/addons/reload", reload),
     get("/store/repositories", repositories),
-    post("/store/repositories", add_repository, {vol.Required("repository"): str}),
+    post("/store/repositories", add_repository, {vol.Required("repository"): str}, fails=(409,)),
     get("/store/repositories/{repository}", repository),
     delete("/store/repositories/{repository}", remove_repository),
     post("/store/repositories/{repository}/repair", repair_repository),

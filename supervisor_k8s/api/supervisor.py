@@ -2,11 +2,12 @@
 
 import re
 import zoneinfo
-from typing import Any
+from typing import Any, cast
 
 import voluptuous as vol
 
 from supervisor_k8s.api import shown, views
+from supervisor_k8s.api.answers import Stats, SupervisorInfo
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import RefusedError
@@ -47,12 +48,19 @@ async def ping(_call: Call) -> None:
     return None
 
 
-async def info(call: Call) -> Any:
-    services = call.services
-    chosen = ("channel", "timezone", "logging", "debug", "debug_block", "diagnostics", "auto_update")
-    also = ("detect_blocking_io", "country", "wait_boot")
+async def info(call: Call) -> SupervisorInfo:
+    services, chosen = call.services, call.services.preferences.get
     return {
-        **{key: services.preferences.get(key) for key in (*chosen, *also)},
+        "channel": chosen("channel"),
+        "timezone": chosen("timezone"),
+        "logging": chosen("logging"),
+        "debug": chosen("debug"),
+        "debug_block": chosen("debug_block"),
+        "diagnostics": chosen("diagnostics"),
+        "auto_update": chosen("auto_update"),
+        "detect_blocking_io": chosen("detect_blocking_io"),
+        "country": chosen("country"),
+        "wait_boot": chosen("wait_boot"),
         "version": services.version,
         "version_latest": services.version,
         "update_available": False,
@@ -100,8 +108,8 @@ async def restart(call: Call) -> None:
     await call.services.restart()
 
 
-async def stats(call: Call) -> Any:
-    return await call.services.stats.of(OWN_KEY)
+async def stats(call: Call) -> Stats:
+    return cast("Stats", await call.services.stats.of(OWN_KEY))
 
 
 def _own_log(_call: Call) -> str:

@@ -4,16 +4,40 @@ A key that is missing loses the whole answer in aiohasupervisor, one too many ne
 clients 0.3.3 to 0.11.0, Core 2026.2 to 2026.11 and the frontend want (`core-integration` §2).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from supervisor_k8s.api.answers import (
+    DiskUsage,
+    DockerNetwork,
+    HostInfo,
+    HostUnknown,
+    NetworkInfo,
+    NetworkInterface,
+    NetworkProtocol,
+    Update,
+)
+from supervisor_k8s.api.answers_addons import (
+    Addon,
+    AddonInfo,
+    AddonItem,
+    Chosen,
+    Hardware,
+    IngressPlace,
+    Rights,
+    StoreInfo,
+    StoreItem,
+    StoreRights,
+    SupervisorAddon,
+)
 from supervisor_k8s.model import ingress, naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.options import ui_schema
 from supervisor_k8s.model.rating import security_rating
+from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.services.host import FEATURES, GIB, Disk, Interface, Machine
 
 NETWORK_NAME = "hassio"
@@ -43,7 +67,7 @@ class ShownAddon:
     store: AddonConfig | None
     available: bool
     assets: Assets
-    state: str
+    state: AddonState
     address: str
     options: Mapping[str, Any]
 
@@ -56,7 +80,7 @@ class ShownAddon:
         return self.store.version if self.store else self.version
 
 
-def addon_item(addon: ShownAddon) -> dict[str, Any]:
+def addon_item(addon: ShownAddon) -> AddonItem:
     """One add-on of `GET /addons`."""
     config = addon.config
     return {
@@ -70,14 +94,22 @@ def addon_item(addon: ShownAddon) -> dict[str, Any]:
     }
 
 
-def supervisor_addon(addon: ShownAddon) -> dict[str, Any]:
+def supervisor_addon(addon: ShownAddon) -> SupervisorAddon:
     """One add-on in the deprecated list of `GET /supervisor/info`, from which older Core makes its entities."""
     item = addon_item(addon)
-    keys = ("name", "slug", "version", "version_latest", "update_available", "state", "repository", "icon")
-    return {key: item[key] for key in keys}
+    return {
+        "name": item["name"],
+        "slug": item["slug"],
+        "version": item["version"],
+        "version_latest": item["version_latest"],
+        "update_available": item["update_available"],
+        "state": item["state"],
+        "repository": item["repository"],
+        "icon": item["icon"],
+    }
 
 
-def addon_info(addon: ShownAddon) -> dict[str, Any]:
+def addon_info(addon: ShownAddon) -> AddonInfo:
     """`GET /addons/<slug>/info` of an installed add-on."""
     return {
         **addon_item(addon),
@@ -93,7 +125,7 @@ def addon_info(addon: ShownAddon) -> dict[str, Any]:
     }
 
 
-def store_item(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> dict[str, Any]:
+def store_item(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> StoreItem:
     """One add-on of the store; `installed` is the installed version."""
     return {
         **_base(config, assets, available=available),
@@ -106,22 +138,17 @@ def store_item(config: AddonConfig, assets: Assets, installed: str | None, *, av
     }
 
 
-def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> dict[str, Any]:
+def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> StoreInfo:
     """`GET /store/addons/<slug>`."""
-    rights = _rights(config)
-    keys = (
-        "apparmor", "auth_api", "docker_api", "full_access", "hassio_api", "hassio_role", "homeassistant_api",
-        "host_network", "host_pid", "ingress", "rating", "signed",
-    )  # fmt: skip
     return {
         **store_item(config, assets, installed, available=available),
-        **{key: rights[key] for key in keys},
+        **_store_rights(config),
         "detached": False,
         "long_description": assets.long_description,
     }
 
 
-def update_item(addon: ShownAddon) -> dict[str, Any]:
+def update_item(addon: ShownAddon) -> Update:
     """One add-on of `GET /available_updates`."""
     slug = addon.config.slug
     return {
@@ -133,19 +160,14 @@ def update_item(addon: ShownAddon) -> dict[str, Any]:
     }
 
 
-def core_update(version: str) -> dict[str, Any]:
+def core_update(version: str) -> Update:
     """Home Assistant Core in `GET /available_updates`."""
     return {"update_type": "core", "panel_path": "/update-available/core", "version_latest": version}
 
 
-def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime) -> dict[str, Any]:
-    unknown = (
-        "agent_version", "apparmor_version", "chassis", "virtualization", "cpe", "deployment", "disk_life_time",
-        "llmnr_hostname", "operating_system", "dt_synchronized", "use_ntp", "startup_time", "broadcast_llmnr",
-        "broadcast_mdns",
-    )  # fmt: skip
+def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime) -> HostInfo:
     return {
-        **dict.fromkeys(unknown),
+        **cast("HostUnknown", dict.fromkeys(HostUnknown.__annotations__)),
         "disk_total": round(disk.total / GIB, 1),
         "disk_used": round(disk.used / GIB, 1),
         "disk_free": round(disk.free / GIB, 1),
@@ -158,7 +180,7 @@ def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime)
     }
 
 
-def disk_usage(disk: Disk) -> dict[str, Any]:
+def disk_usage(disk: Disk) -> DiskUsage:
     """The shared volume as a whole; what its folders take is not measured."""
     return {
         "id": "root",
@@ -169,7 +191,8 @@ def disk_usage(disk: Disk) -> dict[str, Any]:
     }
 
 
-def network_info(found: Interface | None, *, internet: bool) -> dict[str, Any]:
+def network_info(found: Interface | None, *, internet: bool) -> NetworkInfo:
+    docker: DockerNetwork
     if found is None:
         docker = {"interface": NETWORK_NAME, "address": "0.0.0.0/0", "gateway": "0.0.0.0", "dns": "0.0.0.0"}  # noqa: S104
     else:
@@ -185,8 +208,15 @@ def network_info(found: Interface | None, *, internet: bool) -> dict[str, Any]:
     }
 
 
-def interface(found: Interface) -> dict[str, Any]:
-    nothing = {"method": "disabled", "ready": False, "address": [], "nameservers": [], "gateway": None}
+def interface(found: Interface) -> NetworkInterface:
+    nothing: NetworkProtocol = {
+        "method": "disabled",
+        "ready": False,
+        "address": [],
+        "nameservers": [],
+        "gateway": None,
+        "route_metric": None,
+    }
     return {
         "interface": found.name,
         "type": "ethernet",
@@ -202,7 +232,7 @@ def interface(found: Interface) -> dict[str, Any]:
             "gateway": str(found.gateway) if found.gateway else None,
             "route_metric": None,
         },
-        "ipv6": {**nothing, "route_metric": None, "addr_gen_mode": "default", "ip6_privacy": "default"},
+        "ipv6": {**nothing, "addr_gen_mode": "default", "ip6_privacy": "default"},
         "wifi": None,
         "vlan": None,
         "mdns": "off",
@@ -210,7 +240,7 @@ def interface(found: Interface) -> dict[str, Any]:
     }
 
 
-def _base(config: AddonConfig, assets: Assets, *, available: bool) -> dict[str, Any]:
+def _base(config: AddonConfig, assets: Assets, *, available: bool) -> Addon:
     return {
         "name": config.name,
         "slug": config.slug,
@@ -227,26 +257,46 @@ def _base(config: AddonConfig, assets: Assets, *, available: bool) -> dict[str, 
     }
 
 
-def _rights(config: AddonConfig) -> dict[str, Any]:
-    flags = ("docker_api", "full_access", "host_network", "host_pid", "host_ipc", "host_uts", "host_dbus")
+def _store_rights(config: AddonConfig) -> StoreRights:
+    flag = _flags(config)
     return {
-        **{flag: bool(config.raw.get(flag, False)) for flag in flags},
         "apparmor": "default" if config.raw.get("apparmor", True) else "disable",
         "auth_api": config.auth_api,
+        "docker_api": flag("docker_api"),
+        "full_access": flag("full_access"),
         "hassio_api": config.hassio_api,
         "hassio_role": config.hassio_role,
         "homeassistant_api": config.homeassistant_api,
-        "privileged": list(config.privileged),
+        "host_network": flag("host_network"),
+        "host_pid": flag("host_pid"),
+        "ingress": config.ingress,
         "rating": security_rating(config),
         "signed": False,
-        "ingress": config.ingress,
     }
 
 
-def _hardware(config: AddonConfig) -> dict[str, Any]:
-    flags = ("audio", "devicetree", "gpio", "kernel_modules", "uart", "udev", "usb", "video")
+def _rights(config: AddonConfig) -> Rights:
+    flag = _flags(config)
     return {
-        **{flag: bool(config.raw.get(flag, False)) for flag in flags},
+        **_store_rights(config),
+        "host_ipc": flag("host_ipc"),
+        "host_uts": flag("host_uts"),
+        "host_dbus": flag("host_dbus"),
+        "privileged": list(config.privileged),
+    }
+
+
+def _hardware(config: AddonConfig) -> Hardware:
+    flag = _flags(config)
+    return {
+        "audio": flag("audio"),
+        "devicetree": flag("devicetree"),
+        "gpio": flag("gpio"),
+        "kernel_modules": flag("kernel_modules"),
+        "uart": flag("uart"),
+        "udev": flag("udev"),
+        "usb": flag("usb"),
+        "video": flag("video"),
         "stdin": config.stdin,
         "devices": list(config.raw.get("devices", ())),
         "arch": list(config.arch),
@@ -254,7 +304,12 @@ def _hardware(config: AddonConfig) -> dict[str, Any]:
     }
 
 
-def _chosen(addon: ShownAddon) -> dict[str, Any]:
+def _flags(config: AddonConfig) -> Callable[[str], bool]:
+    """The yes-or-no keys of a manifest of which we make nothing but their display."""
+    return lambda key: bool(config.raw.get(key, False))
+
+
+def _chosen(addon: ShownAddon) -> Chosen:
     """What the user decided, or the manifest for them."""
     config, user = addon.config, addon.record.user
     ports = {**config.ports, **(user.get("network") or {})}
@@ -281,10 +336,10 @@ def _chosen(addon: ShownAddon) -> dict[str, Any]:
     }
 
 
-def _ingress(addon: ShownAddon) -> dict[str, Any]:
+def _ingress(addon: ShownAddon) -> IngressPlace:
     config, user = addon.config, addon.record.user
     if not config.ingress:
-        return dict.fromkeys(("ingress_entry", "ingress_url", "ingress_port", "ingress_panel"))
+        return {"ingress_entry": None, "ingress_url": None, "ingress_port": None, "ingress_panel": None}
     token = str(user.get("ingress_token", ""))
     return {
         "ingress_entry": ingress.entry(token),

@@ -1,0 +1,394 @@
+"""Shapes of the data in our answers, but those about add-ons (`answers_addons`).
+
+A handler's return type says what it answers, mypy holds the handler to it, `openapi` describes it to clients, and a
+contract test holds real answers against that. What is None here is not known on Kubernetes; its key stays, because a
+key that is missing loses the whole answer in clients (`views`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict
+
+import orjson
+
+from supervisor_k8s.api.answers_addons import SupervisorAddon
+
+
+class Info(TypedDict):
+    supervisor: str
+    homeassistant: str
+    hassos: None
+    docker: str
+    hostname: str
+    operating_system: None
+    features: list[str]
+    machine: str
+    machine_id: None
+    arch: str
+    supported_arch: list[str]
+    supported: bool
+    state: str
+    channel: str
+    logging: str
+    timezone: str
+
+
+class Update(TypedDict):
+    """`name` and `icon` are there for add-ons."""
+
+    update_type: Literal["core", "addon"]
+    panel_path: str
+    version_latest: str
+    name: NotRequired[str]
+    icon: NotRequired[str | None]
+
+
+class Updates(TypedDict):
+    available_updates: list[Update]
+
+
+class JobStarted(TypedDict):
+    """The work goes on; an answer without the key says that it is done."""
+
+    job_id: str
+
+
+class Stats(TypedDict):
+    """Percent of all the node's processors and of the limit, bytes."""
+
+    cpu_percent: float
+    memory_percent: float
+    memory_usage: int
+    memory_limit: int
+    network_rx: int
+    network_tx: int
+    blk_read: int
+    blk_write: int
+
+
+# --- supervisor, core --------------------------------------------------------------------------------------------
+
+
+class RepositoryName(TypedDict):
+    name: str
+    slug: str
+
+
+class SupervisorInfo(TypedDict):
+    channel: str
+    timezone: str | None
+    logging: str
+    debug: bool
+    debug_block: bool
+    diagnostics: bool | None
+    auto_update: bool
+    detect_blocking_io: bool
+    country: str | None
+    wait_boot: int
+    version: str
+    version_latest: str
+    update_available: bool
+    arch: str
+    supported: bool
+    healthy: bool
+    ip_address: str
+    feature_flags: Mapping[str, bool]
+    addons: list[SupervisorAddon] | orjson.Fragment
+    addons_repositories: list[RepositoryName]
+
+
+class CoreInfo(TypedDict):
+    version: str
+    version_latest: str
+    update_available: bool
+    machine: str
+    ip_address: str
+    arch: str
+    image: str
+    boot: bool
+    port: int
+    ssl: bool
+    watchdog: bool
+    audio_input: str | None
+    audio_output: str | None
+    backups_exclude_database: bool
+    duplicate_log_file: bool
+
+
+# --- jobs, resolution --------------------------------------------------------------------------------------------
+
+
+class JobFailure(TypedDict):
+    type: str
+    message: str
+    stage: str | None
+    error_key: str | None
+    extra_fields: dict[str, Any] | None
+
+
+class Job(TypedDict):
+    """`progress` is in percent; `done` is null before it began."""
+
+    name: str
+    reference: str | None
+    uuid: str
+    progress: float
+    stage: str | None
+    done: bool | None
+    errors: list[JobFailure]
+    created: str
+    extra: dict[str, Any] | None
+    child_jobs: list["Job"]
+
+
+class JobsInfo(TypedDict):
+    ignore_conditions: list[str]
+    jobs: list[Job]
+
+
+class Issue(TypedDict):
+    type: str
+    context: str
+    reference: str | None
+    reference_extra: Mapping[str, Any] | None
+    uuid: str
+
+
+class Suggestion(Issue):
+    auto: bool
+
+
+class Suggestions(TypedDict):
+    suggestions: list[Suggestion]
+
+
+class Check(TypedDict):
+    slug: str
+    enabled: bool
+
+
+class ResolutionInfo(Suggestions):
+    unsupported: Sequence[str]
+    unhealthy: Sequence[str]
+    issues: list[Issue]
+    checks: list[Check]
+
+
+# --- what add-ons tell one another and Core ----------------------------------------------------------------------
+
+
+class Service(TypedDict):
+    slug: str
+    available: bool
+    providers: list[str]
+
+
+class ServiceList(TypedDict):
+    services: list[Service]
+
+
+class DiscoverySent(TypedDict):
+    uuid: str
+
+
+class Discovered(DiscoverySent):
+    addon: str
+    service: str
+    config: Mapping[str, Any]
+
+
+class DiscoveryList(TypedDict):
+    """`services` are slugs of installed add-ons by what they may announce."""
+
+    discovery: list[Discovered]
+    services: Mapping[str, Sequence[str]]
+
+
+class Panel(TypedDict):
+    title: str
+    icon: str
+    admin: bool
+    enable: bool
+
+
+class Panels(TypedDict):
+    panels: dict[str, Panel]
+
+
+class IngressSession(TypedDict):
+    session: str
+
+
+class User(TypedDict):
+    username: str
+    name: str | None
+    is_owner: bool
+    is_active: bool
+    local_only: bool
+    group_ids: list[str]
+
+
+class Users(TypedDict):
+    users: list[User]
+
+
+# --- node --------------------------------------------------------------------------------------------------------
+
+
+class HostUnknown(TypedDict):
+    agent_version: None
+    apparmor_version: None
+    chassis: None
+    virtualization: None
+    cpe: None
+    deployment: None
+    disk_life_time: None
+    llmnr_hostname: None
+    operating_system: None
+    dt_synchronized: None
+    use_ntp: None
+    startup_time: None
+    broadcast_llmnr: None
+    broadcast_mdns: None
+
+
+class HostInfo(HostUnknown):
+    """Disks in GiB, `boot_timestamp` in microseconds."""
+
+    disk_total: float
+    disk_used: float
+    disk_free: float
+    features: list[str]
+    hostname: str
+    kernel: str
+    timezone: str | None
+    dt_utc: str
+    boot_timestamp: int | None
+
+
+class HostServices(TypedDict):
+    services: list[None]
+
+
+class DiskPart(TypedDict):
+    id: str
+    label: str
+    used_bytes: int
+
+
+class DiskUsage(DiskPart):
+    total_bytes: int
+    children: list[DiskPart]
+
+
+class HardwareInfo(TypedDict):
+    devices: list[None]
+    drives: list[None]
+
+
+class SoundDevices(TypedDict):
+    input: dict[str, str]
+    output: dict[str, str]
+
+
+class HardwareAudio(TypedDict):
+    audio: SoundDevices
+
+
+class NetworkProtocol(TypedDict):
+    method: str
+    ready: bool
+    address: list[str]
+    nameservers: list[str]
+    gateway: str | None
+    route_metric: int | None
+
+
+class NetworkProtocol6(NetworkProtocol):
+    addr_gen_mode: str
+    ip6_privacy: str
+
+
+class NetworkInterface(TypedDict):
+    interface: str
+    type: str
+    enabled: bool
+    connected: bool
+    primary: bool
+    mac: str
+    ipv4: NetworkProtocol
+    ipv6: NetworkProtocol6
+    wifi: None
+    vlan: None
+    mdns: str
+    llmnr: str
+
+
+class DockerNetwork(TypedDict):
+    interface: str
+    address: str
+    gateway: str
+    dns: str
+
+
+class NetworkInfo(TypedDict):
+    interfaces: list[NetworkInterface]
+    docker: DockerNetwork
+    host_internet: None
+    supervisor_internet: bool
+
+
+class SecurityInfo(TypedDict):
+    pwned: bool
+    force_security: bool
+
+
+class DockerInfo(TypedDict):
+    version: str
+    enable_ipv6: None
+    mtu: None
+    storage: str
+    logging: str
+    registries: dict[str, Any]
+
+
+# --- plugins -----------------------------------------------------------------------------------------------------
+
+
+class PluginInfo(TypedDict):
+    version: str
+    version_latest: str
+    update_available: bool
+
+
+class ObserverInfo(PluginInfo):
+    host: str
+
+
+class DnsInfo(ObserverInfo):
+    servers: list[str]
+    locals: list[str]
+    mdns: bool
+    llmnr: bool
+    fallback: bool
+
+
+class Sound(TypedDict):
+    card: list[None]
+    input: list[None]
+    output: list[None]
+    application: list[None]
+
+
+class AudioInfo(ObserverInfo):
+    audio: Sound
+
+
+# --- backups -----------------------------------------------------------------------------------------------------
+
+
+class Backups(TypedDict):
+    backups: list[None]
+
+
+class BackupsInfo(Backups):
+    days_until_stale: int
