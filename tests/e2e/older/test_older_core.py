@@ -1,10 +1,10 @@
 """First light once more, with Core 2026.2.3 and its ways: a refresh token, TCP through the core-link, port 8123."""
 
-import json
 from typing import Any
 
-from tests.e2e.house import USER, Core, Kubectl, Supervisor, becomes
+from tests.e2e.house import Core, Kubectl, Supervisor, becomes
 from tests.e2e.test_first_light import *  # noqa: F403 - its tests, with this house's fixtures
+from tests.e2e.test_logins import *  # noqa: F403 - this Core believes 127.0.0.2 alone, which the core-link gives us
 
 from .second_house import CORE_VERSION
 
@@ -47,25 +47,3 @@ async def test_a_restarted_core_lets_us_in_again(core: Core, supervisor: Supervi
     """The access token of the Core before is worth nothing; a new one is fetched."""
     assert (await supervisor.post("/core/restart")).status == 200
     await let_in(supervisor)
-
-
-async def test_an_addon_logs_a_user_in(core: Core, kubectl: Kubectl, supervisor: Supervisor, mosquitto: str) -> None:
-    """This Core believes a password check only from the address in its `SUPERVISOR` variable, 127.0.0.2: the peer that
-    the core-link gives us.
-    """
-    await let_in(supervisor)
-    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
-    wrong = USER | {"password": "not this one"}
-    assert [200, 401] == [await _log_in(kubectl, user) for user in (USER, wrong)]
-
-
-async def _log_in(kubectl: Kubectl, user: dict[str, str]) -> int:
-    """Status of `/auth`, asked from the add-on's pod with its own token."""
-    script = (
-        "import os,sys,urllib.request as u,urllib.error as e\n"
-        "h={'X-Supervisor-Token':os.environ['SUPERVISOR_TOKEN'],'Content-Type':'application/json'}\n"
-        "try: print(u.urlopen(u.Request('http://supervisor/auth',sys.argv[1].encode(),h),timeout=30).status)\n"
-        "except e.HTTPError as error: print(error.code)\n"
-    )
-    command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "python3", "-c", script)
-    return int(await kubectl.run(*command, json.dumps(user)))
