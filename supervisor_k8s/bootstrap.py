@@ -22,6 +22,7 @@ from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
+from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY, Wanted, addon_key
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
@@ -46,6 +47,7 @@ from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
+from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.ingress import Ingress
 from supervisor_k8s.services.link import Link
@@ -147,12 +149,15 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     jobs = Jobs(may_begin=may_act)
     reconciler = Reconciler(
         cluster=cluster,
-        render=lambda key: untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons),
+        render=lambda key: (
+            untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons, image_registries)
+        ),
         key_of=lambda live: key_of(live, addons),
     )
     converge = reconciler.converge
     link = Link(cluster=cluster, converge=converge, site=site)
     home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)  # noqa: PLW0108 - core is made below
+    image_registries = ImageRegistries(records=records, site=site, converge=converge)
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     preferences = Preferences(records=records, log_level=settings.log_level)
     versions = Versions(
@@ -292,6 +297,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         repositories=repositories,
         discovery=discovery,
         registry=registry,
+        image_registries=image_registries,
         logins=Logins(
             records=records,
             post=home_assistant.post,
@@ -349,11 +355,13 @@ def known_addons(repositories: Repositories, records: Records) -> Collection[Add
     return {**repositories.catalogue.addons, **installed}.values()
 
 
-def render(key: str, site: Site, core: Core, addons: Addons) -> Workload:
+def render(key: str, site: Site, core: Core, addons: Addons, image_registries: ImageRegistries) -> Workload:
     """The workload of a key by the stored intent."""
     if key == CORE_KEY:
         return core.workload()
     if key == NAMES_KEY:
         labels = {naming.LABEL_TYPE: naming.ADDONS_SERVICE}
         return Workload(key=key, labels=labels, objects=(addons_service(site),), running=False)
+    if key == REGISTRIES_KEY:
+        return image_registries.workload()
     return addons.workload(key.removeprefix("addon/"))

@@ -208,6 +208,10 @@ class StorageError(SupervisorError):
     """The shared volume is not what we need; the text says what to change."""
 
 
+class RegistryNotFoundError(NotFoundError):
+    message = "Hostname {hostname} does not exist in registries"
+
+
 class ServiceNotFoundError(NotFoundError):
     message = "Service does not exist"
 

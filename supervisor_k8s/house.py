@@ -16,6 +16,7 @@ from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
 from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
@@ -113,6 +114,7 @@ class House:
     def _look_at_everything(self) -> None:
         """At our start, and after a time without the API server or the Lease: nothing may have got stuck."""
         self.reconciler.poke(NAMES_KEY)
+        self.reconciler.poke(REGISTRIES_KEY)
         self.reconciler.poke(CORE_KEY)
         for slug in self.records.addons:
             self.reconciler.poke(f"addon/{slug}")

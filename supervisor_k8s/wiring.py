@@ -8,6 +8,7 @@ from supervisor_k8s import log
 from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
 from supervisor_k8s.model.intent import CORE_KEY, addon_key
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.reconcile import Live
@@ -91,5 +92,7 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return CORE_KEY
     if kind == naming.ADDONS_SERVICE:
         return NAMES_KEY
+    if kind == TYPE_REGISTRIES:
+        return REGISTRIES_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else f"addon/{slug}"

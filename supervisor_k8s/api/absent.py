@@ -50,7 +50,6 @@ NO_FIRMWARE = "OS Agent 1.9.0 or newer required for Raspberry Pi firmware update
 NO_BACKUP = "Backups are not supported by this version of the Supervisor for Kubernetes"
 NO_MOUNT = "blocked from execution, mounting not supported on system"
 NO_JOURNAL = "No systemd-journal-gatewayd Unix socket available"
-NO_REGISTRY = "Private registries are not supported by this version; add the pull secret to the namespace"
 
 _LOGS = ("", "/follow", "/latest", "/boots/{bootid}", "/boots/{bootid}/follow")
 _HOST_LOGS = (
@@ -125,9 +124,6 @@ TABLE: tuple[Absent, ...] = (
     _no("GET", "/backups/{slug}/download", "Backup does not exist", 404),
     _empty("/backups/reload", {}, "POST"),
     # --- docker, security ---
-    _empty("/docker/registries", {"registries": {}}),
-    _no("POST", "/docker/registries", NO_REGISTRY),
-    _no("DELETE", "/docker/registries/{hostname}", "Hostname {hostname} does not exist in registries", 404),
     _no("POST", "/docker/options", "Docker is not used here"),
     _no("POST", "/docker/migrate-storage-driver", "Home Assistant OS 17.0 or newer required", 404),
     _no("POST", "/security/integrity", "Integrity check feature has been removed.", 410),

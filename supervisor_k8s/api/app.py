@@ -22,6 +22,7 @@ from supervisor_k8s.api import (
     metrics,
     network,
     plugins,
+    registries,
     resolution,
     root,
     security,
@@ -38,7 +39,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 AREAS = (
     root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
-    resolution, host, network, backups, security, plugins, auth_users,
+    resolution, host, network, backups, security, registries, plugins, auth_users,
 )  # fmt: skip
 
 

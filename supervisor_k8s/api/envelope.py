@@ -97,15 +97,17 @@ async def body(request: web.Request) -> Any:
         raise RefusedError("Invalid json") from None
 
 
-def validated(schema: vol.Schema, value: Any) -> dict[str, Any]:
+def validated(schema: vol.Schema, value: Any, *, secret: bool = False) -> dict[str, Any]:
     """`value` as the schema makes it. RefusedError with one line for each fault, in voluptuous' own words; they quote
-    the value that is wrong, unless it is a secret.
+    the value that is wrong, unless it is a secret, or everything is.
     """
     try:
         result: dict[str, Any] = schema(value)
     except vol.Invalid as error:
         faults = error.errors if isinstance(error, vol.MultipleInvalid) else [error]
-        raise RefusedError("\n".join(sorted(_explained(value, fault) for fault in faults))) from None
+        raise RefusedError(
+            "\n".join(sorted(str(fault) if secret else _explained(value, fault) for fault in faults))
+        ) from None
     return result
 
 

@@ -20,6 +20,7 @@ from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.host import Host
+from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.ingress import Ingress
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
@@ -45,6 +46,7 @@ class Services:
     repositories: Repositories
     discovery: Discovery
     registry: ServiceRegistry
+    image_registries: ImageRegistries
     logins: Logins
     ingress: Ingress
     resolution: Resolution

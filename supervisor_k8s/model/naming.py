@@ -21,6 +21,8 @@ TYPE_CORE = "homeassistant"
 TYPE_ADDON = "addon"
 CORE = "homeassistant"
 ADDONS_SERVICE = "addons"
+REGISTRIES_SECRET = "supervisor-registries"  # noqa: S105 - the object's name
+"""Logins of image registries, for the kubelets."""
 ADDON_CONTAINER = "addon"
 """The container with the add-on's program."""
 HOLD_CONTAINER = "hold"

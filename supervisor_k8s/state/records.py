@@ -44,6 +44,8 @@ class Records:
     link: Mapping[str, Any]
     logins: Mapping[str, Any]
     """Home Assistant's users to what recognises their passwords (model.login)."""
+    registries: Mapping[str, Mapping[str, str]]
+    """Host name of an image registry to `username` and `password`."""
     versions: Mapping[str, Any]
     """The last version file that was read; empty before the first one."""
     damaged: tuple[str, ...]
@@ -61,6 +63,7 @@ class Records:
         self._ingress = StateFile(directory / "ingress.json")
         self._link = StateFile(directory / "link.json")
         self._logins = StateFile(directory / "logins.json")
+        self._registries = StateFile(directory / "registries.json")
         self._versions = StateFile(directory / "versions.json")
         self._addons: dict[str, StateFile] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -96,6 +99,7 @@ class Records:
         self.ingress = _read(self._ingress, _mapping, absent={})
         self.link = _read(self._link, _mapping, absent={})
         self.logins = _read(self._logins, _mapping, absent={})
+        self.registries = _read(self._registries, _registry_logins, absent={})
         self.versions = _read(self._versions, _mapping, absent={})
         self.addons = dict(self._read_addons(addons))
         self.damaged = tuple(sorted(_damaged(self._directory)))
@@ -164,6 +168,9 @@ class Records:
 
     async def save_logins(self, value: Mapping[str, Any]) -> None:
         await self._write("logins", self._logins, value)
+
+    async def save_registries(self, value: Mapping[str, Mapping[str, str]]) -> None:
+        await self._write("registries", self._registries, value)
 
     async def save_versions(self, value: Mapping[str, Any]) -> None:
         await self._write("versions", self._versions, value)
@@ -250,6 +257,11 @@ def _discovery(data: Any) -> tuple[DiscoveryMessage, ...]:
 
 def _texts(data: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in _items(data))
+
+
+def _registry_logins(data: Any) -> Mapping[str, Mapping[str, str]]:
+    keys = ("username", "password")
+    return {host: {key: _text(login[key]) for key in keys} for host, login in _mapping_of_mappings(data).items()}
 
 
 def _mapping_of_mappings(data: Any) -> Mapping[str, Mapping[str, Any]]:

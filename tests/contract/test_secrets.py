@@ -28,7 +28,8 @@ BROKER, PANEL = "core_mosquitto", "core_panel"
 IMAGE = "example.test/amd64-app-mosquitto:7.1.0"
 YAML, OPTION, MQTT, REFRESH = "yamlSENTINELvalue", "optionSENTINELvalue", "mqttSENTINELvalue", "refreshSENTINELvalue"
 LOGIN, FOREIGN, GIT, DISCOVERY = "loginSENTINELvalue", "foreignSENTINELvalue", "gitSENTINELvalue", "discoSENTINELvalue"
-GIVEN = (YAML, OPTION, MQTT, REFRESH, LOGIN, FOREIGN, GIT, DISCOVERY)
+REGISTRY = "registrySENTINELvalue"
+GIVEN = (YAML, OPTION, MQTT, REFRESH, LOGIN, FOREIGN, GIT, DISCOVERY, REGISTRY)
 
 
 @dataclass
@@ -238,6 +239,29 @@ async def test_repository_that_fails(witness: Witness) -> None:
         await witness.ask("POST", "/supervisor/options", json={"addons_repositories": [url]})
         await witness.ask("DELETE", "/store/repositories/none")
     witness.seen += [("a command line", command) for command in commands]
+    assert [] == witness.leaks(await witness.everything())
+
+
+async def test_registries(witness: Witness) -> None:
+    """Logins of image registries: kept, replaced, malformed, with a cluster that refuses them, read, removed."""
+    path, login = "/docker/registries", {"username": "me", "password": REGISTRY}
+    for body in (
+        {"a.test": login, "b.test": login},
+        {"a.test": {**login, "username": [REGISTRY]}},
+        {"a.test": {**login, "passwort": REGISTRY}},
+        {"a.test": REGISTRY},
+        [REGISTRY],
+        {"a.test": {**login, "username": REGISTRY * 40_000}},
+    ):
+        await witness.ask("POST", path, json=body)
+    await witness.ask("POST", path, data=f'{{"a.test": "{REGISTRY}"')
+    witness.home.cluster.fail("apply", ClusterRefusedError("no"))
+    await witness.ask("POST", path, json={"c.test": login})
+    await witness.ask("POST", f"/addons/{PANEL}/start")
+    for shown in (path, "/docker/info"):
+        witness.seen.append((shown, (await witness.home.raw("GET", shown)).text))
+    await witness.ask("DELETE", f"{path}/a.test")
+    assert "me" in str(witness.seen)
     assert [] == witness.leaks(await witness.everything())
 
 

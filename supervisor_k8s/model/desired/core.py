@@ -7,6 +7,7 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired import link
+from supervisor_k8s.model.desired.pull import PULL_SECRETS
 from supervisor_k8s.model.intent import CoreRecord, Manifest
 from supervisor_k8s.model.site import Site
 
@@ -99,6 +100,7 @@ def _pod(record: CoreRecord, launch_id: str, version: str, image: str, site: Sit
         "automountServiceAccountToken": False,
         "securityContext": security,
         "dnsConfig": {"searches": list(site.dns_searches)},
+        "imagePullSecrets": list(PULL_SECRETS),
         "initContainers": [_link_container(site), _wait_container(site)],
         "containers": [_core_container(record, launch_id, version, image, site)],
         "volumes": _volumes(site),

@@ -11,6 +11,8 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
+PULL_SECRETS = ({"name": naming.REGISTRIES_SECRET},)
+"""`imagePullSecrets` of every pod with images of others: the one Secret of model/desired/registries.py."""
 TYPE_PULL = "image-pull"
 KUBERNETES_ARCH = {"aarch64": "arm64"}
 
@@ -48,6 +50,7 @@ def pull_pod(image: str, site: Site) -> Manifest:
             "terminationGracePeriodSeconds": 0,
             "nodeSelector": {"kubernetes.io/arch": KUBERNETES_ARCH.get(site.arch, site.arch)},
             "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+            "imagePullSecrets": list(PULL_SECRETS),
             "containers": [
                 {
                     "name": "image",

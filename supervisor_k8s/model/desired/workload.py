@@ -18,7 +18,7 @@ from supervisor_k8s.model.desired.network import (
     readiness_probe,
     watched_port,
 )
-from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH
+from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH, PULL_SECRETS
 from supervisor_k8s.model.desired.secrets import token_environment
 from supervisor_k8s.model.desired.security import idle_security, pod_security, program_security
 from supervisor_k8s.model.desired.volumes import folder_mounts, memory_volumes, shared_volume
@@ -100,6 +100,7 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": config.timeout,
         "securityContext": pod_security(site),
+        "imagePullSecrets": list(PULL_SECRETS),
         "containers": [_program(config, launch, site)] + ([] if once else [_hold(config, site)]),
         "volumes": [shared_volume(site), *memory],
     }

@@ -1,0 +1,99 @@
+"""`/docker/registries`: logins of image registries, as nodes get them, and who sees what of them."""
+
+import base64
+from typing import Any
+
+import orjson
+
+from supervisor_k8s.errors import ClusterUnavailableError
+from tests.contract.house import Home
+
+ADDON = "core_mosquitto"
+PATH = "/docker/registries"
+LOGIN = {"username": "me", "password": "geheim"}
+
+
+def auths(home: Home) -> dict[str, Any]:
+    """What kubelets read."""
+    secret = home.cluster.get("Secret", "supervisor-registries")
+    assert secret is not None
+    assert secret["type"] == "kubernetes.io/dockerconfigjson"
+    found: dict[str, Any] = orjson.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))["auths"]
+    return found
+
+
+async def shown(home: Home) -> Any:
+    """The same in both places where clients look."""
+    answer = (await home.raw("GET", PATH)).data
+    assert (await home.raw("GET", "/docker/info")).data["registries"] == answer["registries"]
+    return answer["registries"]
+
+
+async def test_life(home: Home) -> None:
+    """Added one by one, replaced, removed; names are shown, passwords never; the Secret outlives the last of them."""
+    assert await shown(home) == {}
+    assert auths(home) == {}
+    assert (await home.raw("POST", PATH, json={"ghcr.io": LOGIN})).data == {}
+    both = {"ghcr.io": {**LOGIN, "username": "you"}, "registry.test:5000": LOGIN}
+    assert (await home.raw("POST", PATH, json=both)).data == {}
+    assert await shown(home) == {"ghcr.io": {"username": "you"}, "registry.test:5000": {"username": "me"}}
+    assert {host: entry["username"] for host, entry in auths(home).items()} == {
+        "ghcr.io": "you",
+        "registry.test:5000": "me",
+    }
+    assert auths(home)["ghcr.io"]["password"] == "geheim"
+    assert (await home.raw("DELETE", f"{PATH}/registry.test:5000")).data == {}
+    assert (await home.raw("DELETE", f"{PATH}/ghcr.io")).data == {}
+    assert await shown(home) == {}
+    assert auths(home) == {}
+
+
+async def test_nothing_is_restarted(home: Home) -> None:
+    """Pods name the Secret from their start on, so a new login changes none of them."""
+    await home.install(ADDON, start=True)
+    before = home.cluster.select("Pod", {})
+    assert {pod["spec"]["imagePullSecrets"][0]["name"] for pod in before} == {"supervisor-registries"}
+    await home.raw("POST", PATH, json={"ghcr.io": LOGIN})
+    assert home.cluster.select("Pod", {}) == before
+    assert len(before) == 2
+
+
+async def test_refused(home: Home) -> None:
+    """An unknown host; bodies of another shape, whose words quote no value: a password may stand anywhere in them."""
+    unknown = await home.raw("DELETE", f"{PATH}/ghcr.io")
+    assert (unknown.status, unknown.message) == (404, "Hostname ghcr.io does not exist in registries")
+    secret = "geheimSENTINEL"
+    for body in (
+        {"ghcr.io": {"username": "me"}},
+        {"ghcr.io": {"username": "me", "password": [secret]}},
+        {"ghcr.io": {"username": "me", "passwort": secret}},
+        {"ghcr.io": secret},
+        [secret],
+        {"ghcr.io": {"username": 5, "password": secret}},
+    ):
+        answer = await home.raw("POST", PATH, json=body)
+        assert answer.status == 400
+        assert secret not in answer.text
+    assert "password" in (await home.raw("POST", PATH, json={"ghcr.io": {"username": "me"}})).message
+    large = {"ghcr.io": {"username": "me", "password": "x" * 600_000}}
+    assert (await home.raw("POST", PATH, json=large)).message.endswith("larger than 512 kB")
+    assert await shown(home) == {}
+
+
+async def test_kept_over_our_restart(home: Home) -> None:
+    """The records have them: a Secret that somebody deleted or changed while we were away is made again."""
+    await home.raw("POST", PATH, json={"ghcr.io": LOGIN})
+    await home.stop()
+    home.cluster.remove("Secret", "supervisor-registries")
+    await home.start()
+    assert await shown(home) == {"ghcr.io": {"username": "me"}}
+    await home.cluster.until(lambda: home.cluster.get("Secret", "supervisor-registries"), within=10)
+    assert auths(home)["ghcr.io"]["password"] == "geheim"
+
+
+async def test_cluster_that_does_not_answer(home: Home) -> None:
+    """503, and the nodes get the login as soon as it answers again."""
+    home.cluster.fail("apply", ClusterUnavailableError("The API server does not answer"))
+    assert (await home.raw("POST", PATH, json={"ghcr.io": LOGIN})).status == 503
+    await home.cluster.until(lambda: "ghcr.io" in auths(home) or None, within=10)
+    assert await shown(home) == {"ghcr.io": {"username": "me"}}
