@@ -330,7 +330,11 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         link=link,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),
-        log_keeper=LogKeeper(cluster=cluster, save=kept_logs.save),
+        log_keeper=LogKeeper(
+            cluster=cluster,
+            save=kept_logs.save,
+            wanted=lambda key: key == CORE_KEY or key.removeprefix("addon/") in addons.installed(),
+        ),
         store_faults=StoreFaults(
             built_in=settings.repositories,
             report=resolution.report,

@@ -56,6 +56,10 @@ class FakeCluster:
         self._templates: dict[str, Object] = {}
         """The template each pod was made from, by the pod's UID."""
         self._logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
+        self._former_logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
+        """Of the container before a restart."""
+        self.cut_followers = 0
+        """How many of the next followers of a log lose their connection after what there is."""
         self.inputs: dict[tuple[str, str], bytes] = defaultdict(bytes)
         """What programs were told, by pod and container."""
         self._failures: dict[str, list[Exception]] = defaultdict(list)
@@ -136,17 +140,22 @@ class FakeCluster:
         self._call("write_stdin", "Pod", pod)
         self.inputs[pod, container] += content
 
-    async def logs(
-        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, timestamps: bool
+    async def logs(  # noqa: PLR0913 - the log's own parameters
+        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, previous: bool, timestamps: bool
     ) -> AsyncGenerator[bytes]:
-        told = max(0, len(self._logs[pod, container]) - tail_lines) if tail_lines is not None else 0
+        if follow and self.cut_followers:
+            self.cut_followers -= 1
+            follow = False
+        kept = self._former_logs if previous else self._logs
+        lines = kept[pod, container]
+        told = max(0, len(lines) - tail_lines) if tail_lines is not None else 0
         while True:
-            for time, line in self._logs[pod, container][told:]:
+            for time, line in lines[told:]:
                 told += 1
                 yield f"{time} ".encode() + line if timestamps else line
-            if not follow or ("Pod", pod) not in self._objects:
+            if not follow or ("Pod", pod) not in self._objects or kept[pod, container] is not lines:
                 return
-            if told == len(self._logs[pod, container]):
+            if told == len(lines):
                 await self._changed.wait()
 
     # --- what a test does --------------------------------------------------------------------------------------------
@@ -205,6 +214,17 @@ class FakeCluster:
         over = all("terminated" in status["state"] for status in statuses)
         phase = "Running" if not over else "Succeeded" if code == 0 else "Failed"
         self.set_status("Pod", pod, phase=phase, containerStatuses=statuses, conditions=[_ready(False, self._time())])
+
+    def restart(self, pod: str, container: str, code: int = 1) -> None:
+        """The program of a container ends, and the kubelet makes a new container for it."""
+        self._former_logs[pod, container] = self._logs.pop((pod, container), [])
+        ended = {"exitCode": code, "reason": "Error", "finishedAt": self._time()}
+        again = {"state": {"running": {"startedAt": self._time()}}, "lastState": {"terminated": ended}}
+        statuses = [
+            {**status, **again, "restartCount": status["restartCount"] + 1} if status["name"] == container else status
+            for status in self._objects["Pod", pod]["status"]["containerStatuses"]
+        ]
+        self.set_status("Pod", pod, containerStatuses=statuses)
 
     def set_status(self, kind: str, name: str, **status: Any) -> None:
         """Change fields of the status."""

@@ -52,24 +52,13 @@ NO_MOUNT = "blocked from execution, mounting not supported on system"
 NO_JOURNAL = "No systemd-journal-gatewayd Unix socket available"
 
 _LOGS = ("", "/follow", "/latest", "/boots/{bootid}", "/boots/{bootid}/follow")
-_HOST_LOGS = (
-    "",
-    "/follow",
-    "/identifiers/{identifier}",
-    "/identifiers/{identifier}/follow",
-    "/boots/{bootid}",
-    "/boots/{bootid}/follow",
-    "/boots/{bootid}/identifiers/{identifier}",
-    "/boots/{bootid}/identifiers/{identifier}/follow",
-)
+_HOST_LOGS = ("", "/follow", "/boots/{bootid}", "/boots/{bootid}/follow")
 
 TABLE: tuple[Absent, ...] = (
     # --- host, network ---
     _no("POST", "/host/options", "No hostname D-Bus connection available"),
     _no("POST", "/host/reboot", "No reboot D-Bus connection available"),
     _no("POST", "/host/shutdown", "No shutdown D-Bus connection available"),
-    _no("GET", "/host/logs/boots", NO_JOURNAL),
-    _no("GET", "/host/logs/identifiers", NO_JOURNAL),
     *(_no("GET", f"/host/logs{rest}", NO_JOURNAL, text=True) for rest in _HOST_LOGS),
     _no("POST", "/network/reload", "No network D-Bus connection available"),
     _no("GET", "/network/interface/{interface}/accesspoints", "Interface {interface} does not exist", 404),

@@ -265,6 +265,16 @@ class HostInfo(HostUnknown):
     boot_timestamp: int | None
 
 
+class Boots(TypedDict):
+    """Ids by number: 0 is the present boot, -1 the one before it."""
+
+    boots: dict[str, str]
+
+
+class Identifiers(TypedDict):
+    identifiers: list[str]
+
+
 class HostServices(TypedDict):
     services: list[None]
 

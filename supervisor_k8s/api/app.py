@@ -16,6 +16,7 @@ from supervisor_k8s.api import (
     envelope,
     homeassistant,
     host,
+    host_logs,
     ingress,
     ingress_proxy,
     jobs,
@@ -39,7 +40,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 AREAS = (
     root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
-    resolution, host, network, backups, security, registries, plugins, auth_users,
+    resolution, host, host_logs, network, backups, security, registries, plugins, auth_users,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 Contract (`supervisor-api` §5): Accept is compared exactly; `lines` wins over `Range: entries=` and is at least 2; 100
 entries when nothing is asked; `follow` gives the history first and never ends; `latest` is without colours. The header
 `X-First-Cursor` names the first entry of an answer; from there the frontend pages backwards until nothing comes. Boots
-are launches: 0 is the present one, or the last when nothing runs.
+are runs of the program: 0 is the present one, or the last when nothing runs.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import RefusedError, SupervisorError
-from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.intent import CORE_KEY, addon_key
 from supervisor_k8s.model.log import Entry, Window, window
 from supervisor_k8s.model.program import OWN_KEY
 
@@ -29,51 +29,58 @@ _NUMBER = re.compile(r"-?\d{1,9}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FIRST_WAIT = 1.0
 """Seconds that a follower's headers wait for the first entry, which they name."""
+TEXT = "text/plain"
+UNBUFFERED = {"X-Accel-Buffering": "no"}
 IDENTIFIERS = {CORE_KEY: "homeassistant", OWN_KEY: "hassio_supervisor"}
 """Names of programs in the journal; of add-ons it is `addon_<slug>`."""
 
 
-def log_routes(prefix: str, key: Callable[[Call], str], *, latest: bool = True) -> tuple[Route, ...]:
-    """Routes below `<prefix>/logs`; `key` names the workload of a call and raises when there is none."""
-    text = "text/plain"
-    plain = (
-        get(f"{prefix}/logs", _serve(key), raw=text),
-        get(f"{prefix}/logs/follow", _serve(key, follow=True), raw=text),
-        get(f"{prefix}/logs/boots/{{bootid}}", _serve(key), raw=text),
-        get(f"{prefix}/logs/boots/{{bootid}}/follow", _serve(key, follow=True), raw=text),
+type Workload = Callable[[Call], str | None]
+"""Key of the workload whose log a call is about; raises when there is no such one, None when nothing can be said."""
+
+
+def log_routes(prefix: str, key: Workload) -> tuple[Route, ...]:
+    """Routes below `<prefix>/logs`."""
+    return (
+        *plain_and_followed(f"{prefix}/logs", key),
+        *plain_and_followed(f"{prefix}/logs/boots/{{bootid}}", key),
+        get(f"{prefix}/logs/latest", _serve(key, latest=True), raw=TEXT),
     )
-    return (*plain, get(f"{prefix}/logs/latest", _serve(key, latest=True), raw=text)) if latest else plain
 
 
-def wanted_entries(request: web.Request, *, everything: bool) -> Window | None:
-    """What `?lines=` and `Range:` ask for; None for a cursor that is not ours, before which there is nothing."""
-    lines, ranged = request.query.get("lines"), request.headers.get("Range", "")
-    if lines is not None:
-        number = int(lines) if _NUMBER.fullmatch(lines) else DEFAULT_LINES
-        return Window(max(number, MIN_LINES))
-    return window(ranged, default=None if everything else DEFAULT_LINES)
+def plain_and_followed(path: str, key: Workload) -> tuple[Route, ...]:
+    """The log as it is now, and as it goes on."""
+    return get(path, _serve(key), raw=TEXT), get(f"{path}/follow", _serve(key, follow=True), raw=TEXT)
 
 
-def _serve(key: Callable[[Call], str], *, follow: bool = False, latest: bool = False) -> Handler:
+def _serve(key: Workload, *, follow: bool = False, latest: bool = False) -> Handler:
+    """A boot's log ends with it; without one the follower is told of all that come."""
+
     async def serve(call: Call) -> web.StreamResponse:
-        request = call.request
+        request, logs = call.request, call.services.logs
         if request.headers.get("Accept") not in ACCEPTED:
             raise RefusedError("Invalid content type requested. Only text/plain and text/x-log supported for now.")
-        workload = key(call)
-        kept = await call.services.logs.boot(workload, _boot(request.match_info.get("bootid", "0")))
+        workload, number = key(call), request.match_info.get("bootid")
         wanted = wanted_entries(request, everything=latest)
-        if wanted is None:
-            return web.Response(content_type="text/plain", charset="utf-8")
-        entries = call.services.logs.entries(workload, wanted, kept=kept, follow=follow)
+        if workload is None or wanted is None:
+            return web.Response(content_type="text/plain", charset="utf-8", headers=UNBUFFERED)
+        boot = await logs.boot(workload, number or "0")
+        entries = logs.entries(workload, boot, wanted, follow=follow, endless=follow and number is None)
         return await _stream(request, entries, _line(call, workload, latest=latest), eager=follow)
 
     return serve
 
 
-def _boot(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise RefusedError("A boot is a number here: 0 for the present start, -1 for the one before it")
-    return int(text)
+def wanted_entries(request: web.Request, *, everything: bool) -> Window | None:
+    """What `?lines=` and `Range:` ask for; None for a cursor that is not ours, before which there is nothing.
+
+    `everything` unless `lines` says how many: `Range` is not looked at then, as upstream does it with `/latest`.
+    """
+    lines = request.query.get("lines")
+    if lines is not None:
+        number = int(lines) if _NUMBER.fullmatch(lines) else DEFAULT_LINES
+        return Window(max(number, MIN_LINES))
+    return Window() if everything else window(request.headers.get("Range", ""), default=DEFAULT_LINES)
 
 
 def _line(call: Call, workload: str, *, latest: bool) -> Callable[[Entry], str]:
@@ -82,10 +89,10 @@ def _line(call: Call, workload: str, *, latest: bool) -> Callable[[Entry], str]:
     plain = latest or "no_colors" in request.query
     verbose = "verbose" in (*request.query, request.query.get("format")) or request.headers.get("Accept") == JOURNAL
     host = call.services.host.machine().name if verbose else ""
-    identifier = IDENTIFIERS.get(workload) or f"addon_{workload.removeprefix('addon/')}"
+    name = identifier(workload)
 
     def line(entry: Entry) -> str:
-        text = entry.verbose(host, identifier) if verbose else entry.text
+        text = entry.verbose(host, name) if verbose else entry.text
         return COLOURS.sub("", text) if plain else text
 
     return line
@@ -97,7 +104,7 @@ class _Answer:
     def __init__(self, request: web.Request) -> None:
         self._request = request
         self._beginning = asyncio.Lock()
-        self.response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
+        self.response = web.StreamResponse(headers=UNBUFFERED)
         self.response.content_type, self.response.charset = "text/plain", "utf-8"
 
     async def begin(self, first: Entry | None = None) -> None:
@@ -146,6 +153,11 @@ async def _stream(
     return answer.response  # aiohttp ends it, and knows of clients that are gone
 
 
+def identifier(workload: str) -> str:
+    """The workload's name in the journal."""
+    return IDENTIFIERS.get(workload) or f"addon_{workload.removeprefix('addon/')}"
+
+
 def addon_log(call: Call) -> str:
     """Workload of the add-on that the path names. AddonNotFoundError, AddonNotInstalledError."""
-    return f"addon/{call.services.addons.get(call.addon).slug}"
+    return addon_key(call.services.addons.get(call.addon).slug)

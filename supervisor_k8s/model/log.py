@@ -1,7 +1,8 @@
 """Entries of a program's log, cursors that name one, and which of them a `Range` means. Pure.
 
-The words are systemd-journal-gatewayd's, which upstream passes requests on to: `entries=<cursor>:<skip>:<count>`. A
-cursor is an entry's time and its place among those of the same time, so it keeps its meaning when a log has moved.
+The words are systemd-journal-gatewayd's, which upstream passes requests on to: `entries=<cursor>[[:<skip>]:<count>]`
+and `realtime=[<since>]:[<until>][[:<skip>]:<count>]` in seconds since the epoch. A cursor is an entry's time and its
+place among those of the same time, so it keeps its meaning when a log has moved.
 """
 
 import re
@@ -11,7 +12,9 @@ from typing import Self
 
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) ?")
 _CURSOR = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,8})")
-_RANGE = re.compile(r"entries=(?P<cursor>[^:]*)(:(?P<skip>[+-]?\d{0,9}))?(:(?P<count>\d{0,9}))?")
+_PLACE = r"((:(?P<skip>[+-]?\d{0,9}))?:(?P<count>\d{0,9}))?"
+_RANGE = re.compile(rf"entries=(?P<cursor>[^:]*){_PLACE}")
+_TIMES = re.compile(rf"realtime=(?P<since>\d{{0,11}}):(?P<until>\d{{0,11}}){_PLACE}")
 _NANO = 10**9
 
 
@@ -67,13 +70,14 @@ class Reader:
 @dataclass(frozen=True, slots=True)
 class Window:
     """Which entries are wanted. Without a cursor the `last` ones (None: all); with one those from `skip` places after
-    it on, before it when negative. Of these the first `count` (None: all).
+    it on, before it when negative. Of these the first `count` (None: all), and none after `until`, in nanoseconds.
     """
 
     last: int | None = None
     cursor: Cursor | None = None
     skip: int = 0
     count: int | None = None
+    until: int | None = None
 
     @property
     def before(self) -> int:
@@ -89,12 +93,21 @@ class Window:
 
 def window(ranged: str, *, default: int | None) -> Window | None:
     """What a `Range` means, the last `default` entries when it is none; None for a cursor that is not ours."""
+    if times := _TIMES.fullmatch(ranged):
+        skip, count = _numbers(times)
+        until = (int(times["until"]) + 1) * _NANO - 1 if times["until"] else None
+        return Window(cursor=Cursor(int(times["since"] or 0) * _NANO), skip=max(skip, 0), count=count, until=until)
     found = _RANGE.fullmatch(ranged)
     if found is None:
         return Window(default)
-    count = int(found["count"]) if found["count"] else None
-    skip = int(found["skip"]) if found["skip"] not in (None, "", "+", "-") else 0
+    skip, count = _numbers(found)
     if found["cursor"]:
         cursor = Cursor.parse(found["cursor"])
         return Window(cursor=cursor, skip=skip, count=count) if cursor else None
     return Window(last=1 - skip, count=count) if skip < 0 else Window(count=count)
+
+
+def _numbers(found: re.Match[str]) -> tuple[int, int | None]:
+    """How many to skip and how many to give."""
+    skip = int(found["skip"]) if found["skip"] not in (None, "", "+", "-") else 0
+    return skip, int(found["count"]) if found["count"] else None

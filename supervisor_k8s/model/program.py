@@ -1,6 +1,8 @@
-"""Where a workload's program is: which of its pods, and which container in it. Pure."""
+"""Where a workload's program is: which of its pods, which container in it, and which run of that. Pure."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.core import CONTAINER
@@ -9,6 +11,42 @@ from supervisor_k8s.model.status import Live, current_pod, labels
 
 OWN_KEY = "supervisor"
 """Key of ourselves beside the workloads'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a program, from its start to its end: the kubelet makes a new container for each. `number` counts the
+    runs before it in the same pod.
+    """
+
+    pod: str
+    container: str
+    uid: str
+    """Of the pod."""
+    number: int = 0
+    is_over: bool = False
+    """Its container has ended; for as long as the kubelet keeps it, its log can be read."""
+
+    @property
+    def id(self) -> str:
+        """32 hex digits, as the journal names a boot; the same whenever somebody asks."""
+        return hashlib.sha256(f"{self.uid}/{self.number}".encode()).hexdigest()[:32]
+
+    @property
+    def before(self) -> "Run | None":
+        """The run before it in the same pod."""
+        return replace(self, number=self.number - 1, is_over=True) if self.number else None
+
+
+def run_of(pod: Live, container: str) -> Run | None:
+    """The latest run of a container; None when it has not begun."""
+    for status in pod.get("status", {}).get("containerStatuses") or ():
+        state = status.get("state") or {}
+        begun = "running" in state or "terminated" in state or (status.get("lastState") or {}).get("terminated")
+        if status["name"] == container and begun:
+            name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+            return Run(name, container, uid, int(status.get("restartCount") or 0), is_over="running" not in state)
+    return None
 
 
 def program_of(key: str) -> tuple[Mapping[str, str], str]:

@@ -1,19 +1,31 @@
-"""Logs, live from the pods: which pod and container a workload's log is in, and its entries.
+"""Logs, live from the pods and from what was kept: the boots of a workload, and their entries.
 
-A workload without a pod has the log of its last launch, where that was kept. One that never ran, or whose container has
-not begun, has none; that is no error.
+A boot is a run of the program: what the journal of a machine keeps from start to start. The latest one is read from
+the pod; the one before it, too, when it ended in the same pod; all others are files. A workload that never ran has
+none, and that is no error.
 """
 
 import contextlib
+import re
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from supervisor_k8s.errors import ClusterRefusedError, RefusedError
-from supervisor_k8s.model.log import Entry, Reader, Window
-from supervisor_k8s.model.program import OWN_KEY, pod_that_counts, program_of
+from supervisor_k8s.cluster.backoff import Backoff
+from supervisor_k8s.errors import ClusterRefusedError, ClusterUnavailableError, RefusedError, TookTooLongError
+from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.log import Cursor, Entry, Reader, Window
+from supervisor_k8s.model.program import OWN_KEY, Run, pod_that_counts, program_of, run_of
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.state.log_files import LogFiles
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_OFFSET = re.compile(r"[+-]?\d{1,9}")
+PATIENCE = 3600.0
+"""Seconds of one wait for the next run; there is always another one."""
+AGAIN = 1.0
+"""Seconds until a follower whose connection ended asks again."""
 
 
 class LogCluster(Protocol):
@@ -21,9 +33,24 @@ class LogCluster(Protocol):
 
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Live]: ...
 
-    def logs(
-        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, timestamps: bool
+    async def read(self, kind: str, name: str) -> Live | None: ...
+
+    async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T: ...
+
+    def logs(  # noqa: PLR0913 - the log's own parameters
+        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, previous: bool, timestamps: bool
     ) -> AsyncGenerator[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Where the log of one run is: in a kept file of this id, or with `run` in a pod, where `previous` is the run
+    before the latest.
+    """
+
+    id: str
+    run: Run | None = None
+    previous: bool = False
 
 
 class Logs:
@@ -34,27 +61,40 @@ class Logs:
         self._kept = kept
         self._own = (own_pod, own_container)
 
-    async def boot(self, key: str, number: int) -> str | None:
-        """What to read for a boot, which is a launch. 0 is the present one or, when nothing runs, the last; -1 the one
-        before it; positive numbers count from the oldest that is kept. None is the present one's pod, else a kept log's
-        name. RefusedError when there is none.
+    async def boots(self, key: str) -> Sequence[Boot]:
+        """Those whose log can be read, the latest first. `key` is `homeassistant`, `addon/<slug>` or `supervisor`."""
+        run, kept = await self._latest(key), await self._kept.ids(key)
+        there = [] if run is None else [Boot(run.id, run)]
+        if run is not None and run.before is not None and run.before.id not in kept:
+            there.append(Boot(run.before.id, run, previous=True))
+        return (*there, *(Boot(name) for name in kept if run is None or name != run.id))
+
+    async def boot(self, key: str, wanted: str) -> Boot | None:
+        """The boot of an id, or of a number: 0 is the latest, -1 the one before it; positive ones count from the
+        oldest. An id of Core's, which stands for a boot of the whole house, is the workload's boot of the same number.
+        None when nothing is known of it; RefusedError when the number is out of range.
         """
-        kept: list[str | None] = list(await self._kept.names(key))
-        there = [None, *kept] if self._place(key) is not None or not kept else kept
-        place = -number if number <= 0 else len(there) - number
-        if not 0 <= place < len(there):
-            raise RefusedError(f"There is no boot {number}; logs of {len(there)} are there")
-        return there[place]
+        there = await self.boots(key)
+        if _ID.fullmatch(wanted):
+            own = next((boot for boot in there if boot.id == wanted), None)
+            house = [boot.id for boot in await self.boots(CORE_KEY)] if own is None else []
+            number = house.index(wanted) if wanted in house else len(there)
+            return own or next(iter(there[number:]), None)
+        if not _OFFSET.fullmatch(wanted):
+            raise RefusedError("A boot is an id of 32 hex digits or a number: 0 is the latest, -1 the one before it")
+        number = -int(wanted) if int(wanted) <= 0 else len(there) - int(wanted)
+        if number and not 0 <= number < len(there):
+            raise RefusedError(f"Logs only contain {len(there)} boots")
+        return next(iter(there[number:]), None)
 
     async def entries(
-        self, key: str, wanted: Window, *, kept: str | None = None, follow: bool = False
+        self, key: str, boot: Boot | None, wanted: Window, *, follow: bool = False, endless: bool = False
     ) -> AsyncGenerator[Entry]:
-        """The wanted entries of the workload's program, oldest first. `follow` goes on until the container ends.
-
-        `key` is `homeassistant`, `addon/<slug>` or `supervisor`; `kept` as `boot` gives it. ClusterError.
+        """The wanted entries of a boot, oldest first. `follow` goes on until the program ends, with `endless` even
+        then: with the boots that come. ClusterError.
         """
         number = 0
-        source = self._all(key, wanted, follow=follow) if kept is None else self._of_file(key, kept, wanted)
+        source = self._on_and_on(key, boot, wanted) if endless else self._of(key, boot, wanted.last, follow=follow)
         async with contextlib.aclosing(source) as found:
             async for entry in found if wanted.cursor is None else _around(found, wanted):
                 yield entry
@@ -62,31 +102,100 @@ class Logs:
                 if wanted.cursor is None and number == wanted.count:
                     return
 
-    async def _all(self, key: str, wanted: Window, *, follow: bool) -> AsyncGenerator[Entry]:
-        """From the beginning, or where the last ones are wanted from there."""
-        place, reader = self._place(key), Reader()
-        if place is None:
+    async def _on_and_on(self, key: str, boot: Boot | None, wanted: Window) -> AsyncGenerator[Entry]:
+        """A boot, and those that follow it."""
+        last = wanted.last
+        while True:
+            async with contextlib.aclosing(self._of(key, boot, last, follow=True)) as found:
+                async for entry in found:
+                    yield entry
+            boot, last = await self._next(key, boot), None
+
+    async def _next(self, key: str, boot: Boot | None) -> Boot:
+        """Wait for another boot."""
+
+        def another() -> Boot | None:
+            run = self._present(key)
+            return None if run is None or (boot is not None and run.id == boot.id) else Boot(run.id, run)
+
+        while True:
+            with contextlib.suppress(TookTooLongError):
+                return await self._cluster.until(another, within=PATIENCE)
+
+    async def _of(self, key: str, boot: Boot | None, last: int | None, *, follow: bool) -> AsyncGenerator[Entry]:
+        """Entries of one boot from the beginning, or where the last ones are wanted from there."""
+        if boot is None:
             return
-        lines = self._cluster.logs(*place, tail_lines=wanted.last, follow=follow, timestamps=True)
+        if boot.run is None:
+            source = self._of_file(key, boot.id, last)
+        elif follow and not boot.previous:
+            source = self._followed(key, boot.run, last)
+        else:
+            source = self._read(boot.run, last, previous=boot.previous)
+        async with contextlib.aclosing(source) as found:
+            async for entry in found:
+                yield entry
+
+    async def _followed(self, key: str, run: Run, last: int | None) -> AsyncGenerator[Entry]:
+        """To the end of the run. The API server may end a connection at any time: it is asked again then, and what was
+        seen already is left out.
+        """
+        seen, backoff = Cursor(0, -1), Backoff(first=AGAIN)
+        while True:
+            try:
+                async with contextlib.aclosing(self._read(run, last, follow=True)) as found:
+                    async for entry in found:
+                        if entry.cursor > seen:
+                            seen = entry.cursor
+                            backoff.reset()
+                            yield entry
+            except ClusterUnavailableError:
+                if not seen.time:
+                    raise
+            if not self._goes_on(key, run):
+                return
+            last = None if seen.time else last
+            await backoff.wait()
+
+    async def _read(
+        self, run: Run, last: int | None, *, follow: bool = False, previous: bool = False
+    ) -> AsyncGenerator[Entry]:
+        reader = Reader()
+        lines = self._cluster.logs(
+            run.pod, run.container, tail_lines=last, follow=follow, previous=previous, timestamps=True
+        )
         try:
             async with contextlib.aclosing(lines):
                 async for line in lines:
                     yield reader.entry(line)
         except ClusterRefusedError:
-            return  # the pod is gone by now, or its container has not begun
+            return  # the pod is gone by now, or the kubelet keeps that container no more
 
-    async def _of_file(self, key: str, name: str, wanted: Window) -> AsyncGenerator[Entry]:
+    async def _of_file(self, key: str, name: str, last: int | None) -> AsyncGenerator[Entry]:
         lines, reader = (await self._kept.read(key, name)).split(b"\n"), Reader()
-        for line in lines[-wanted.last :] if wanted.last else lines:
+        for line in lines[-last:] if last else lines:
             yield reader.entry(line)
 
-    def _place(self, key: str) -> tuple[str, str] | None:
-        """Pod and container of the workload."""
+    async def _latest(self, key: str) -> Run | None:
+        """The latest run that a pod has the log of. Our own pod is not among those that are watched."""
+        if key != OWN_KEY:
+            return self._present(key)
+        name, container = self._own
+        pod = await self._cluster.read("Pod", name)
+        run = None if pod is None else run_of(pod, container)
+        return run or Run(name, container, uid=name)
+
+    def _present(self, key: str) -> Run | None:
         if key == OWN_KEY:
-            return self._own
+            return None
         labels, container = program_of(key)
         pod = pod_that_counts(self._cluster.select("Pod", labels))
-        return None if pod is None else (pod["metadata"]["name"], container)
+        return None if pod is None else run_of(pod, container)
+
+    def _goes_on(self, key: str, run: Run) -> bool:
+        """Whether the run has not ended; our own has not, or nobody would ask."""
+        present = self._present(key)
+        return key == OWN_KEY or (present is not None and present.id == run.id and not present.is_over)
 
 
 async def _around(entries: AsyncGenerator[Entry], wanted: Window) -> AsyncGenerator[Entry]:
@@ -104,7 +213,7 @@ async def _around(entries: AsyncGenerator[Entry], wanted: Window) -> AsyncGenera
         if skip:
             skip -= 1
             continue
-        if left == 0:
+        if left == 0 or (wanted.until is not None and entry.cursor.time > wanted.until):
             return
         left = None if left is None else left - 1
         yield entry

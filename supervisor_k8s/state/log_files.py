@@ -1,13 +1,14 @@
-"""Logs of launches that are over: the last five of each workload, packed, on our private volume.
+"""Logs of runs that are over: the last five of each workload, packed, on our private volume.
 
-A file's name is the time of its end in hexadecimal digits, so names sort as launches do. Logs are a convenience: one
-that cannot be written or read is left out, and nothing else suffers.
+A file's name is the time of its end in hexadecimal digits, so names sort as runs do, and the run's id. Logs are a
+convenience: one that cannot be written or read is left out, and nothing else suffers.
 """
 
 import asyncio
 import gzip
 import logging
 import shutil
+import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from supervisor_k8s.errors import SupervisorError
 
 _LOGGER = logging.getLogger(__name__)
 KEPT = 5
-"""Launches of each workload."""
+"""Runs of each workload."""
 _MODE = 0o700
 
 
@@ -28,22 +29,23 @@ class LogFiles:
         """`may_write` is asked before each write, and raises when the files are not ours to change."""
         self._directory = directory
         self._may_write = may_write
+        self._saving = threading.Lock()
 
-    async def save(self, key: str, content: bytes) -> None:
-        """Keep the log of a launch that is over, and only the newest ones."""
+    async def save(self, key: str, run: str, content: bytes) -> None:
+        """Keep the log of a run that is over, by its id, and only the newest ones."""
         try:
             self._may_write()
-            await asyncio.to_thread(self._save, self._folder(key), content)
+            await asyncio.to_thread(self._save, self._folder(key), run, content)
         except (OSError, SupervisorError) as error:
             _LOGGER.warning("The last log of %s could not be kept: %s", key, error)
 
-    async def names(self, key: str) -> Sequence[str]:
-        """Of the kept logs, the newest first."""
-        return await asyncio.to_thread(self._names, self._folder(key))
+    async def ids(self, key: str) -> Sequence[str]:
+        """Of the kept runs, the newest first."""
+        return [_id(path) for path in await asyncio.to_thread(_newest, self._folder(key))]
 
-    async def read(self, key: str, name: str) -> bytes:
+    async def read(self, key: str, run: str) -> bytes:
         """Empty when it is gone by now, or damaged."""
-        return await asyncio.to_thread(_read, self._folder(key) / name)
+        return await asyncio.to_thread(_read, self._folder(key), run)
 
     async def remove(self, key: str) -> None:
         """Forget all of a workload's; unknown ones are fine."""
@@ -52,22 +54,30 @@ class LogFiles:
     def _folder(self, key: str) -> Path:
         return self._directory / key.replace("/", "_")
 
-    def _save(self, folder: Path, content: bytes) -> None:
-        folder.mkdir(_MODE, parents=True, exist_ok=True)
-        draft = folder / "draft"
-        draft.write_bytes(gzip.compress(content, compresslevel=5))
-        draft.rename(folder / f"{time.time_ns():016x}.gz")
-        for name in self._names(folder)[KEPT:]:
-            (folder / name).unlink(missing_ok=True)
+    def _save(self, folder: Path, run: str, content: bytes) -> None:
+        """Two pods of one workload may end together: one is written after the other."""
+        packed = gzip.compress(content, compresslevel=5)
+        with self._saving:
+            folder.mkdir(_MODE, parents=True, exist_ok=True)
+            draft = folder / "draft"
+            draft.write_bytes(packed)
+            draft.rename(folder / f"{time.time_ns():016x}-{run}.gz")
+            for path in _newest(folder)[KEPT:]:
+                path.unlink(missing_ok=True)
 
-    @staticmethod
-    def _names(folder: Path) -> list[str]:
-        return sorted((path.name for path in folder.glob("*.gz")), reverse=True)
+
+def _newest(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.gz"), reverse=True)
 
 
-def _read(path: Path) -> bytes:
+def _id(path: Path) -> str:
+    return path.stem.rpartition("-")[2]
+
+
+def _read(folder: Path, run: str) -> bytes:
+    path = next((path for path in _newest(folder) if _id(path) == run), None)
     try:
-        return gzip.decompress(path.read_bytes())
+        return b"" if path is None else gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
         _LOGGER.warning("A kept log cannot be read: %s", error)
         return b""

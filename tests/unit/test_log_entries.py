@@ -1,8 +1,11 @@
 """Entries of logs, their cursors, and which of them are meant."""
 
+import re
+
 import pytest
 
 from supervisor_k8s.model.log import Cursor, Reader, Window, window
+from supervisor_k8s.model.program import run_of
 
 
 def test_the_time_before_a_line() -> None:
@@ -47,8 +50,32 @@ def test_a_cursor_as_text() -> None:
         ("entries=a-0:-100:100", Window(cursor=Cursor(10), skip=-100, count=100)),
         ("entries=a-0", Window(cursor=Cursor(10))),
         ("entries=a-0::", Window(cursor=Cursor(10))),
+        ("entries=a-0:5", Window(cursor=Cursor(10), count=5)),
         ("entries=x:-1:1", None),
+        ("realtime=2:3:4:5", Window(cursor=Cursor(2 * 10**9), skip=4, count=5, until=4 * 10**9 - 1)),
+        ("realtime=2::5", Window(cursor=Cursor(2 * 10**9), count=5)),
+        ("realtime=:3", Window(cursor=Cursor(0), until=4 * 10**9 - 1)),
     ],
 )
 def test_ranges(ranged: str, wanted: Window | None) -> None:
     assert window(ranged, default=100) == wanted
+
+
+def test_a_run_of_a_program() -> None:
+    """Each start of a container is a run with a name of its own; one that has not begun is none."""
+    pod = {"metadata": {"name": "p", "uid": "u"}, "spec": {}}
+    status = {"name": "addon", "restartCount": 1, "state": {"running": {}}}
+    assert run_of({**pod, "status": {}}, "addon") is None
+    assert run_of({**pod, "status": {"containerStatuses": [{**status, "state": {"waiting": {}}}]}}, "addon") is None
+    run = run_of({**pod, "status": {"containerStatuses": [status]}}, "addon")
+    assert run is not None
+    assert run.before is not None
+    assert (run.number, run.is_over, run.before.number, run.before.before) == (1, False, 0, None)
+    assert re.fullmatch("[0-9a-f]{32}", run.id)
+    assert run.before.id != run.id
+    crashed = {**status, "state": {"waiting": {}}, "lastState": {"terminated": {}}}
+    assert run_of({**pod, "status": {"containerStatuses": [crashed]}}, "addon") is None
+    crashed["lastState"] = {"terminated": {"exitCode": 1}}
+    over = run_of({**pod, "status": {"containerStatuses": [crashed]}}, "addon")
+    assert over is not None
+    assert (over.id, over.is_over) == (run.id, True)
