@@ -169,6 +169,8 @@ class Reconciler:
                 if complaint != str(error):
                     complaint = str(error)
                     _LOGGER.error("%s cannot be made what it should be: %s", key, complaint)  # noqa: TRY400 - said
+            except Exception:  # nobody foresaw it: one workload's fault must not end all others'
+                _LOGGER.exception("%s could not be looked after", key)
             else:
                 complaint = ""
                 if not remains and not entry.poked.is_set() and not entry.lock.locked():
@@ -195,6 +197,9 @@ def _counted() -> Iterator[None]:
         raise
     except SupervisorError:
         metrics.CONVERGES.labels(result="refused").inc()
+        raise
+    except Exception:
+        metrics.CONVERGES.labels(result="failed").inc()
         raise
     metrics.CONVERGES.labels(result="ok").inc()
 

@@ -34,6 +34,8 @@ class FakeCore:
         self.port = 0
         self.state = "RUNNING"
         self.migrating = False
+        self.nonsense: str | None = None
+        """Said, as JSON, instead of the state and of an access token."""
         self.silent = False
         """Websocket commands get no answer."""
         self.access_tokens: list[str] = []
@@ -99,10 +101,14 @@ class FakeCore:
 
     async def _state(self, request: web.Request) -> web.Response:
         self._check(request)
+        if self.nonsense is not None:
+            return web.Response(text=self.nonsense, content_type="application/json")
         recorder = {"migration_in_progress": self.migrating, "migration_is_live": False}
         return web.json_response({"state": self.state, "recorder_state": recorder})
 
     async def _token(self, request: web.Request) -> web.Response:
+        if self.nonsense is not None:
+            return web.Response(text=self.nonsense, content_type="application/json")
         form = await request.post()
         if form.get("grant_type") != "refresh_token" or form.get("refresh_token") != REFRESH_TOKEN:
             return web.json_response({"error": "invalid_grant"}, status=400)

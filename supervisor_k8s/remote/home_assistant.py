@@ -141,7 +141,9 @@ class HomeAssistant:
     async def state(self) -> CoreState:
         """How far Core is."""
         answer = await self.get("/api/core/state", within=PUSH_WAIT)
-        recorder = answer.get("recorder_state") or {}
+        recorder = (answer.get("recorder_state") or {}) if isinstance(answer, Mapping) else None
+        if not isinstance(recorder, Mapping):
+            raise CoreAnswerError(request="GET /api/core/state", reason="no state is named")
         migrating = bool(recorder.get("migration_in_progress")) and not recorder.get("migration_is_live")
         return CoreState(state=str(answer.get("state")), migrating=migrating)
 
@@ -165,13 +167,15 @@ class HomeAssistant:
             return False
 
     async def answers(self) -> bool:
-        """Whether Core's API says anything at all, however far Core is."""
+        """Whether Core's API says anything at all, however far Core is: that it refuses us is an answer, too."""
         if self.connected:
             return True
         try:
             await self.state()
-        except (CoreUnreachableError, CoreAnswerError):
+        except CoreUnreachableError:
             return False
+        except CoreAnswerError:
+            return True
         return True
 
     async def wait_up(self, *, within: float) -> None:
@@ -372,10 +376,14 @@ class HomeAssistant:
         ) as response:
             if response.status >= _FIRST_ERROR:
                 raise CoreAnswerError(request="the token", status=response.status, reason="it does not know ours")
-            answer = orjson.loads(await response.read())
-        ends = now + max(float(answer["expires_in"]) - _TOKEN_MARGIN, 0.0)
-        self._token = (door.refresh_token, str(answer["access_token"]), ends)
-        return self._token[1]
+            content = await response.read()
+        try:
+            answer = orjson.loads(content)
+            token, lasts = str(answer["access_token"]), float(answer["expires_in"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise CoreAnswerError(request="the token", status=response.status, reason="no token") from error
+        self._token = (door.refresh_token, token, now + max(lasts - _TOKEN_MARGIN, 0.0))
+        return token
 
     def _known_door(self) -> Door:
         door = self._door()

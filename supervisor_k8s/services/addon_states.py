@@ -78,6 +78,8 @@ class AddonStates:
                 await self._note(slug)
             except SupervisorError as error:
                 _LOGGER.warning("The end of add-on %s could not be noted: %s", slug, error)
+            except Exception:  # nobody foresaw it: one fault must not end the Supervisor
+                _LOGGER.exception("The end of add-on %s could not be noted", slug)
 
     async def _note(self, slug: str) -> None:
         record = self._records.addons.get(slug)

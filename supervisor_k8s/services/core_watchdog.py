@@ -43,10 +43,13 @@ class CoreWatchdog:
         self._silent = 0
 
     async def run(self) -> None:
-        """Look now and then until cancelled."""
+        """Look now and then until cancelled. A look that meets what nobody foresaw says nothing about Core."""
         while True:
             await asyncio.sleep(self._look_every)
-            await self._look()
+            try:
+                await self._look()
+            except Exception:  # one fault must not end the Supervisor
+                _LOGGER.exception("Watchdog: Home Assistant could not be looked at")
 
     async def _look(self) -> None:
         """One look; nobody else may be at work on Core."""

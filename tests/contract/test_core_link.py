@@ -209,6 +209,29 @@ async def test_a_refused_refresh_token_shows_nowhere(keys: LinkKeys, caplog: pyt
     assert "very-secret" not in str(caught.value) + repr(caught.value) + repr(door) + caplog.text
 
 
+async def test_an_answer_is_a_sign_of_life(keys: LinkKeys) -> None:
+    """Whatever it says: a Core that refuses us, or talks nonsense, does not hang."""
+    stranger = Door(address="127.0.0.1", by_token=True, refresh_token="of another house")
+    async with FakeCore(keys, by_token=True) as core, client(core, keys, stranger) as ours:
+        assert await ours.answers()
+    async with FakeCore(keys) as core, client(core, keys) as ours:
+        for core.nonsense in ("", "[]", "no JSON", '{"recorder_state": 1}'):
+            assert await ours.answers()
+            assert not await ours.is_up()
+    async with client(core, keys) as ours:
+        assert not await ours.answers()
+
+
+@pytest.mark.parametrize("nonsense", ["", "[]", '{"access_token": "a"}', '{"access_token": "a", "expires_in": "soon"}'])
+async def test_a_token_that_is_none(keys: LinkKeys, nonsense: str) -> None:
+    """Core's answer is no token: an error like any other of Core's."""
+    door = Door(address="127.0.0.1", by_token=True, refresh_token=REFRESH_TOKEN)
+    async with FakeCore(keys, by_token=True) as core, client(core, keys, door) as ours:
+        core.nonsense = nonsense
+        with pytest.raises(CoreAnswerError):
+            await ours.get("/api/config")
+
+
 async def test_an_older_core_without_a_token_is_unreachable(keys: LinkKeys) -> None:
     """It posts the token at its start; until then there is no way in."""
     door = Door(address="127.0.0.1", by_token=True)

@@ -6,13 +6,15 @@ comes up as soon as it can.
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from supervisor_k8s.errors import AddonStartError
 from supervisor_k8s.model import naming
-from supervisor_k8s.model.intent import Wanted
+from supervisor_k8s.model.intent import Wanted, addon_key
 from supervisor_k8s.model.status import AddonState
 from tests.addon_house import IMAGE, SLUG, House
 from tests.fakes import Behaviour, FakeCluster
@@ -123,3 +125,26 @@ async def test_a_restart_that_our_end_interrupted(tmp_path: Path) -> None:
         await asyncio.sleep(0.1)
         heal(house)
         await house.settles(lambda: house.state() is AddonState.STARTED)
+
+
+async def test_an_end_that_cannot_be_noted(tmp_path: Path) -> None:
+    """For a reason that nobody foresaw: the ends of other programs are noted all the same."""
+
+    class Broken(House):
+        def _render(self, key: str) -> Any:
+            if key == addon_key(SLUG) and self.records.addons[SLUG].intent.wanted is Wanted.EXITED:
+                raise OSError(24, "too many open files")
+            return super()._render(key)
+
+    house = await Broken.build(tmp_path, FakeCluster())
+    async with house.living():
+        for slug in (await house.install(), await house.install(slug="other", name="Other")):
+            await house.start(slug)
+            house.cluster.exit(house.pods(slug)[0]["metadata"]["name"], naming.ADDON_CONTAINER, 0)
+            await house.settles(partial(has_exited, house, slug))
+        await asyncio.sleep(0.1)
+        await house.start("local_other")
+
+
+def has_exited(house: House, slug: str) -> bool:
+    return house.records.addons[slug].intent.wanted is Wanted.EXITED

@@ -222,12 +222,17 @@ class Core:
         self.instance: str | None = "pod/0"
         self.wanted, self.up, self.asked, self.restarts = True, True, 0, 0
         self.fault: Exception | None = None
+        """Of a restart."""
+        self.unforeseen: Exception | None = None
+        """When it is asked."""
         self.meanwhile: Callable[[], None] = lambda: None
         """What happens while it is asked."""
 
     async def answers(self) -> bool:
         self.asked += 1
         self.meanwhile()
+        if self.unforeseen:
+            raise self.unforeseen
         return self.up
 
     async def restart(self) -> None:
@@ -295,6 +300,17 @@ async def test_a_restart_that_fails_is_no_end_of_the_watch(core: Core, fault: Ex
     core.up, core.fault = False, fault
     await core.looked(6)
     assert core.restarts > 1
+
+
+async def test_a_look_that_meets_what_nobody_foresaw(core: Core) -> None:
+    """It says nothing about Core, and the watch goes on."""
+    await core.looked(1)
+    core.unforeseen = OSError(24, "too many open files")
+    await core.looked(5)
+    assert core.restarts == 0
+    core.unforeseen, core.up = None, False
+    await core.looked(6)
+    assert core.restarts == 1
 
 
 async def test_a_core_that_is_stopped_while_it_is_asked(core: Core) -> None:
