@@ -30,7 +30,6 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
-from supervisor_k8s.remote.version_file import VersionFile
 from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
@@ -62,13 +61,13 @@ from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.services.stats import Stats
 from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.services.store_faults import StoreFaults
-from supervisor_k8s.services.versions import Versions
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.log_files import LogFiles
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_site
+from supervisor_k8s.upkeep import first_version, known_versions, latest_core
 from supervisor_k8s.wiring import connect, key_of
 
 
@@ -160,12 +159,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     image_registries = ImageRegistries(records=records, site=site, converge=converge)
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     preferences = Preferences(records=records, log_level=settings.log_level)
-    versions = Versions(
-        records=records,
-        fetch=VersionFile(url=settings.versions_url).fetch,
-        channel=lambda: str(preferences.get("channel")),
-        machine=settings.machine,
-    )
+    versions = known_versions(settings, records, channel=lambda: str(preferences.get("channel")))
     core = Core(
         cluster=cluster,
         converge=converge,
@@ -182,7 +176,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             wait_up=lambda within: home_assistant.wait_up(within=within),
             ask=home_assistant.post,
             timezone=lambda: preferences.timezone,
-            latest=lambda: versions.core,
+            latest=lambda: latest_core(versions, records),
             poke=reconciler.poke,
         ),
     )
@@ -288,7 +282,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         core=core,
         core_update=CoreUpdate(
             core=core,
-            latest=lambda: versions.core,
+            latest=lambda: latest_core(versions, records),
             components=home_assistant.components,
             report=resolution.report,
             settle=resolution.settle,
@@ -344,13 +338,6 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     )
     connect(house)
     return house
-
-
-async def first_version(chosen: str | None, versions: Versions) -> str:
-    """Core's version of a new installation: the administrator's, else the channel's, else the one we were made with."""
-    if chosen is None and versions.core is None:
-        await versions.reload()
-    return chosen or versions.core or core_service.FIRST_VERSION
 
 
 def known_addons(repositories: Repositories, records: Records) -> Collection[AddonConfig]:

@@ -170,6 +170,9 @@ class Settings:
         "SUPERVISOR_K8S_VERSIONS_URL", _text, default="https://version.home-assistant.io/{channel}.json"
     )
     """Where Home Assistant Core's versions are offered; `{channel}` is filled in. Nothing else of it is used."""
+    own_versions_url: str | None = _read("SUPERVISOR_K8S_UPDATES_URL", _text, default=None)
+    """Where the Supervisor's own versions are offered, a JSON file `{"channel": …, "supervisor": …}`; `{channel}` is
+    filled in. Without it the Supervisor is updated by its manifests alone."""
     image_pull_policy: str = _read(
         "SUPERVISOR_K8S_IMAGE_PULL_POLICY", _one_of("IfNotPresent", "Always", "Never"), default="IfNotPresent"
     )

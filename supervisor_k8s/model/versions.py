@@ -1,13 +1,18 @@
 """What a version file says, and which of two versions is the newer one. Pure.
 
-Shape of the file (`stable.json` and its siblings): `{"channel": …, "homeassistant": {"default": …, <machine>: …}, …}`.
-The version of the Supervisor in it is Home Assistant's own and never ours.
+Shape of Home Assistant's file (`stable.json` and its siblings): `{"channel": …, "homeassistant": {"default": …,
+<machine>: …}, …}`. The version of the Supervisor in it is Home Assistant's own and never ours; that one stands in a
+file of ours, `{"channel": …, "supervisor": …}`, at an address that the administrator chose.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from awesomeversion import AwesomeVersion, AwesomeVersionException
+
+_TAG = re.compile(r"\d[A-Za-z0-9._-]{0,126}")
+"""A version that can be an image's tag."""
 
 
 def core_version(data: Mapping[str, Any], machine: str) -> str | None:
@@ -17,6 +22,19 @@ def core_version(data: Mapping[str, Any], machine: str) -> str | None:
         return None
     found = offered.get(machine) or offered.get("default")
     return found if isinstance(found, str) and found else None
+
+
+def own_version(data: Mapping[str, Any]) -> str | None:
+    """The Supervisor's version in a file of ours; None when it does not say one that can be an image's tag."""
+    found = data.get("supervisor")
+    return found if isinstance(found, str) and _TAG.fullmatch(found) else None
+
+
+def offered(known: str | None, packaged: str, installed: str | None) -> str | None:
+    """The version to offer: what the channel says, and what we were made with where nobody could be asked and it is
+    newer than what is installed.
+    """
+    return known or (packaged if installed is None or is_newer(packaged, installed) else None)
 
 
 def is_newer(candidate: str | None, installed: str) -> bool:

@@ -12,10 +12,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, IngressSessionError, SupervisorError
+from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, IngressSessionError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.ingress import LIFETIME, Session, panel, renewed
 from supervisor_k8s.model.intent import InstalledAddon, Wanted
+from supervisor_k8s.state.keeping import BestEffort
 
 _LOGGER = logging.getLogger(__name__)
 SAVE_AFTER = 60.0
@@ -58,7 +59,7 @@ class Ingress:
         self._now = now
         self._sessions = {item["id"]: Session(**item) for item in records.ingress.get("sessions", ())}
         self._saved = now()
-        self._unkept: set[type[SupervisorError]] = set()
+        self._saves = BestEffort("Ingress sessions are")
 
     def panels(self) -> dict[str, dict[str, Any]]:
         """Slug to panel, for every installed add-on with ingress."""
@@ -136,11 +137,5 @@ class Ingress:
         now = self._now()
         self._sessions = {key: session for key, session in self._sessions.items() if session.expires > now}
         self._saved = now
-        try:
-            await self._records.save_ingress({"sessions": [asdict(session) for session in self._sessions.values()]})
-        except SupervisorError as error:  # a full volume, or another Supervisor is in charge
-            if type(error) not in self._unkept:
-                _LOGGER.warning("Ingress sessions are not kept over our restart: %s", error)
-            self._unkept.add(type(error))
-        else:
-            self._unkept.clear()
+        sessions = [asdict(session) for session in self._sessions.values()]
+        await self._saves.keep(self._records.save_ingress({"sessions": sessions}))

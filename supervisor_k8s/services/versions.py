@@ -1,18 +1,20 @@
-"""Which versions there are: the channel's version file, kept on disk, so that what was known once is known offline too.
+"""Which versions there are: the channel's version files, kept on disk: what was known once is known offline too.
 
-The file is asked for at the start, every eight hours as upstream does, when somebody wants a refresh, and when the
-channel changes. A file that cannot be had changes nothing.
+Two files: Home Assistant's for Core, and our own for ourselves, where the administrator named one. They are asked for
+at the start, every eight hours as upstream does, when somebody wants a refresh, and when the channel changes. A file
+that cannot be had changes nothing.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
-from supervisor_k8s.errors import SupervisorError, VersionsUnavailableError
+from supervisor_k8s.errors import VersionsUnavailableError
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import versions
+from supervisor_k8s.state.keeping import BestEffort
 
 _LOGGER = logging.getLogger(__name__)
 EVERY = 8 * 60 * 60.0
@@ -20,49 +22,37 @@ EVERY = 8 * 60 * 60.0
 AGAIN_AFTER = 10 * 60.0
 """Seconds until the next look after one that failed."""
 
-
-class VersionRecords(Protocol):
-    """Where the last known file is kept (state.records.Records)."""
-
-    versions: Mapping[str, Any]
-
-    async def save_versions(self, value: Mapping[str, Any]) -> None: ...
+type VersionData = Mapping[str, Any]
 
 
-class Versions:
-    """`fetched` tells that the file was read anew."""
+class KnownFile:
+    """One version file: read anew when asked, else as it was last read."""
 
     def __init__(
         self,
         *,
-        records: VersionRecords,
-        fetch: Callable[[str], Awaitable[Mapping[str, Any]]],
-        channel: Callable[[], str],
-        machine: str,
+        fetch: Callable[[str], Awaitable[VersionData]],
+        kept: Callable[[], VersionData],
+        save: Callable[[VersionData], Awaitable[None]],
     ) -> None:
-        """`fetch` gives the file of a channel, or VersionsUnavailableError."""
-        self.fetched: Signal[None] = Signal()
-        self._records = records
+        """`fetch` gives the file of a channel, or VersionsUnavailableError; `kept` is what is on the disk."""
         self._fetch = fetch
-        self._channel = channel
-        self._machine = machine
-        self._known = records.versions
+        self._kept = kept
+        self._save = save
+        self._known = kept()
         self._trouble = False
-        self._unkept: set[type[SupervisorError]] = set()
-        self._wanted = asyncio.Event()
+        self._saves = BestEffort("The versions that were read are")
 
-    @property
-    def core(self) -> str | None:
-        """Home Assistant Core's newest version in the channel; None as long as nobody said one."""
-        known = self._known
-        return versions.core_version(known, self._machine) if known.get("channel") == self._channel() else None
+    def of(self, channel: str) -> VersionData:
+        """What is known of a channel; empty as long as nobody told."""
+        return self._known if self._known.get("channel") == channel else {}
 
-    async def reload(self) -> bool:
+    async def reload(self, channel: str) -> bool:
         """Ask for the file. False when it cannot be had; that is logged once until it can, and what was known stays.
         One that cannot be kept counts until our end.
         """
         try:
-            found = await self._fetch(self._channel())
+            found = await self._fetch(channel)
         except VersionsUnavailableError as error:
             if not self._trouble:
                 _LOGGER.warning("%s; what was known before stays", error)
@@ -70,20 +60,40 @@ class Versions:
             return False
         self._trouble = False
         self._known = found
-        if found != self._records.versions:
-            await self._keep(found)
-        self.fetched(None)
+        if found != self._kept():
+            await self._saves.keep(self._save(found))
         return True
 
-    async def _keep(self, found: Mapping[str, Any]) -> None:
-        try:
-            await self._records.save_versions(found)
-        except SupervisorError as error:  # a full volume, or another Supervisor is in charge
-            if type(error) not in self._unkept:
-                _LOGGER.warning("The versions that were read are not kept over our restart: %s", error)
-            self._unkept.add(type(error))
-        else:
-            self._unkept.clear()
+
+class Versions:
+    """`fetched` tells that the files were looked at anew."""
+
+    def __init__(self, *, core: KnownFile, own: KnownFile | None, channel: Callable[[], str], machine: str) -> None:
+        """`own` is None where no version file of ours was named: there are no updates of ourselves then."""
+        self.fetched: Signal[None] = Signal()
+        self._core = core
+        self._own = own
+        self._channel = channel
+        self._machine = machine
+        self._wanted = asyncio.Event()
+
+    @property
+    def core(self) -> str | None:
+        """Home Assistant Core's newest version in the channel; None as long as nobody said one."""
+        return versions.core_version(self._core.of(self._channel()), self._machine)
+
+    @property
+    def own(self) -> str | None:
+        """Our own newest version in the channel; None as long as nobody said one."""
+        return None if self._own is None else versions.own_version(self._own.of(self._channel()))
+
+    async def reload(self) -> bool:
+        """Ask for the files. False when one of them cannot be had."""
+        files = [self._core] if self._own is None else [self._core, self._own]
+        had = [await file.reload(self._channel()) for file in files]
+        if any(had):
+            self.fetched(None)
+        return all(had)
 
     async def run(self) -> None:
         """Look now and then until cancelled."""

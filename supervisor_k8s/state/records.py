@@ -48,6 +48,8 @@ class Records:
     """Host name of an image registry to `username` and `password`."""
     versions: Mapping[str, Any]
     """The last version file that was read; empty before the first one."""
+    own_versions: Mapping[str, Any]
+    """The same for the file with our own versions."""
     damaged: tuple[str, ...]
 
     def __init__(self, directory: Path, may_write: Callable[[], None] = lambda: None) -> None:
@@ -65,6 +67,7 @@ class Records:
         self._logins = StateFile(directory / "logins.json")
         self._registries = StateFile(directory / "registries.json")
         self._versions = StateFile(directory / "versions.json")
+        self._own_versions = StateFile(directory / "own-versions.json")
         self._addons: dict[str, StateFile] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -101,6 +104,7 @@ class Records:
         self.logins = _read(self._logins, _mapping, absent={})
         self.registries = _read(self._registries, _registry_logins, absent={})
         self.versions = _read(self._versions, _mapping, absent={})
+        self.own_versions = _read(self._own_versions, _mapping, absent={})
         self.addons = dict(self._read_addons(addons))
         self.damaged = tuple(sorted(_damaged(self._directory)))
 
@@ -174,6 +178,9 @@ class Records:
 
     async def save_versions(self, value: Mapping[str, Any]) -> None:
         await self._write("versions", self._versions, value)
+
+    async def save_own_versions(self, value: Mapping[str, Any]) -> None:
+        await self._write("own_versions", self._own_versions, value)
 
     async def _write(self, attribute: str, file: StateFile, value: Any) -> None:
         self._may_write()
