@@ -5,7 +5,7 @@ what a backup from or to Home Assistant OS carries. Unknown keys are dropped. `F
 per key with its check, its default and the sentence for people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -14,6 +14,7 @@ import voluptuous as vol
 
 from supervisor_k8s.errors import ManifestError
 from supervisor_k8s.model import addon_checks as check
+from supervisor_k8s.model.plain import NotPlainError, plain
 
 ABSENT = object()
 """Default of a key that stays away when the manifest does not have it."""
@@ -133,7 +134,11 @@ def normalise(raw: Any) -> dict[str, Any]:
         elif field.default is not ABSENT:
             normalised[key] = _copy(field.default)
     _refuse_reserved_port(normalised)
-    return normalised
+    try:
+        return {key: plain(value, (key,)) for key, value in normalised.items()}
+    except NotPlainError as error:
+        right = "text, a number of at most 64 bits, true, false, null, a list or a mapping of these, as JSON has them"
+        raise ManifestError(key=_place(error.path), value=_shown(error.value), right=right) from None
 
 
 def _checked(key: str, value: Any, field: Field) -> Any:
@@ -143,14 +148,21 @@ def _checked(key: str, value: Any, field: Field) -> Any:
         steps = error.path
     except OverflowError:  # a number of YAML's that is none, such as .inf
         steps = []
-    path, at = key, value
+    at = value
     for step in steps:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}"
         at = _child(at, step)
-    shown = repr(at)
-    if len(shown) > LONGEST_VALUE:
-        shown = shown[:LONGEST_VALUE] + "…"
-    raise ManifestError(key=path, value=shown, right=field.right)
+    raise ManifestError(key=_place([key, *steps]), value=_shown(at), right=field.right)
+
+
+def _place(steps: Sequence[Any]) -> str:
+    """The way to a value, as one would write it."""
+    first, *more = steps
+    return str(first) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in more)
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_VALUE else shown[:LONGEST_VALUE] + "…"
 
 
 def _child(value: Any, step: Any) -> Any:

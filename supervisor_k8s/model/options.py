@@ -5,6 +5,7 @@ Behaviour is that of Supervisor 2026.08, oddities included: programs were writte
 and what is expected, never the value, which may be a password.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import voluptuous as vol
 
 from supervisor_k8s.errors import AddonOptionsInvalidError
+from supervisor_k8s.model.plain import NUMBERS
 
 type Schema = Mapping[str, Any]
 
@@ -156,8 +158,9 @@ def _value(word: str, value: Any, secrets: Mapping[str, Any], key: str) -> Any:
     except vol.Invalid as error:
         # voluptuous names the expectation, for example "expected str" or "value must be at least 1"
         raise _MisfitError(f"Option '{key}': {error.error_message}") from None
-    except OverflowError:  # infinity is no whole number
-        raise _MisfitError(f"Option '{key}': expected int") from None
+    except OverflowError:  # infinity is no whole number, and a number of many digits no float
+        expected = "int" if element.kind == "int" else "a finite number"
+        raise _MisfitError(f"Option '{key}': expected {expected}") from None
     except re.error:
         raise _MisfitError(f"Option '{key}' cannot be checked: the app's schema has a broken pattern") from None
 
@@ -170,11 +173,20 @@ def _text(element: Element) -> Callable[[Any], Any]:
 def _number(kind: type) -> Callable[[Element], Callable[[Any], Any]]:
     def build(element: Element) -> Callable[[Any], Any]:
         check: Callable[[Any], Any] = vol.Schema(
-            vol.All(vol.Coerce(kind), vol.Range(min=element.low, max=element.high))
+            vol.All(vol.Coerce(kind), _storable, vol.Range(min=element.low, max=element.high))
         )
         return check
 
     return build
+
+
+def _storable(value: float) -> float:
+    """Upstream takes every number; no JSON of ours could hold these."""
+    if isinstance(value, int) and value not in NUMBERS:
+        raise vol.Invalid("expected a whole number of at most 64 bits")
+    if not math.isfinite(value):
+        raise vol.Invalid("expected a finite number")
+    return value
 
 
 def _of_text(inner: Callable[[Any], Any]) -> Callable[[Any], Any]:

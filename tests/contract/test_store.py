@@ -2,6 +2,7 @@
 
 import asyncio
 
+import orjson
 import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorError, SupervisorNotFoundError
 from aiohasupervisor.exceptions import AddonNotSupportedArchitectureError
@@ -201,3 +202,25 @@ async def test_reload(home: Home) -> None:
     await home.client().store.reload()
     assert (await home.client().store.addon_info("local_mine")).name == "Mine"
     assert (await home.raw("POST", "/addons/reload", json={})).data == {}
+
+
+async def test_values_that_only_yaml_has(home: Home) -> None:
+    """A date in the options is its text everywhere; what JSON cannot hold leaves the add-on out, with a notice."""
+    for slug, value in (("dated", "2026-11-21"), ("broken", "!!set {a}")):
+        folder = home.share / "addons" / "local" / slug
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(
+            f"name: N\nversion: 1\nslug: {slug}\ndescription: D\narch: [amd64]\nimage: example.test/n\n"
+            f"options: {{since: {value}, 1: x}}\nschema: {{since: str}}\n"
+        )
+    await home.raw("POST", "/store/reload")
+    slugs = {addon["slug"] for addon in (await home.raw("GET", "/store/addons")).data["addons"]}
+    assert {"local_dated", "local_broken"} & slugs == {"local_dated"}
+    await home.install("local_dated", start=True)
+    shown = (await home.raw("GET", "/addons/local_dated/info")).data
+    assert shown["options"] == {"since": "2026-11-21", "1": "x"}
+    given = (home.share / "addons" / "data" / "local_dated" / "options.json").read_text()
+    assert orjson.loads(given) == {"since": "2026-11-21"}
+    (issue,) = (await home.raw("GET", "/resolution/info")).data["issues"]
+    assert (issue["type"], issue["reference"]) == ("addon_manifest_invalid", "local")
+    assert "broken: Manifest key options.since is {'a'}" in issue["reference_extra"]["manifests"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from supervisor_k8s.errors import ManifestError
 from supervisor_k8s.model.addon import AddonConfig
@@ -129,6 +130,51 @@ def test_a_wrong_manifest_says_what_would_be_right(given: dict[str, Any], key: s
         normalise(manifest(**given))
     assert (caught.value.fields["key"], caught.value.fields["value"]) == (key, value)
     assert right in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-11-21", "2026-11-21"),
+        ("2026-11-21T10:00:00Z", "2026-11-21T10:00:00+00:00"),
+        ("!!pairs [a: 1]", [["a", 1]]),
+        ("{80: http, 1.5: x, 2026-11-21: y}", {"80": "http", "1.5": "x", "2026-11-21": "y"}),
+        ("{on: x}", {"true": "x"}),
+        ("[18446744073709551615]", [2**64 - 1]),
+    ],
+)
+def test_what_yaml_has_beyond_json_is_kept_as_text(text: str, value: Any) -> None:
+    """Dates, and keys that are no texts: as JSON would have them."""
+    options = normalise(manifest(options={"a": {"b": yaml.safe_load(text)}}))["options"]
+    assert options == {"a": {"b": value}}
+    assert json.loads(json.dumps(options)) == options
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("!!set {a}", "options.a[0]", "{'a'}"),
+        ("!!binary aGFsbG8=", "options.a[0]", "b'hallo'"),
+        (".nan", "options.a[0]", "nan"),
+        ("-.inf", "options.a[0]", "-inf"),
+        ("18446744073709551616", "options.a[0]", "18446744073709551616"),
+        ("{~: x}", "options.a[0]", "{None: 'x'}"),
+        ("{1: x, '1': y}", "options.a[0]", "{1: 'x', '1': 'y'}"),
+        ("{.nan: x}", "options.a[0]", "{nan: 'x'}"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused(text: str, key: str, value: str) -> None:
+    """It would fail when an install writes it down: the store says so before."""
+    with pytest.raises(ManifestError) as caught:
+        normalise(manifest(options={"a": [yaml.safe_load(text)]}))
+    assert (caught.value.fields["key"], caught.value.fields["value"]) == (key, value)
+    assert "as JSON has them" in str(caught.value)
+
+
+def test_numbers_of_other_keys_have_bounds_too() -> None:
+    """A limit that no file of ours can hold."""
+    with pytest.raises(ManifestError, match=r"ulimits\.nofile is 1000"):
+        normalise(manifest(ulimits={"nofile": 10**30}))
 
 
 @pytest.mark.parametrize("key", ["name", "version", "slug", "description", "arch"])

@@ -7,7 +7,7 @@ import pytest
 from supervisor_k8s.errors import AddonOptionsInvalidError
 from supervisor_k8s.model.options import merge, ui_schema, validate
 
-SECRETS = {"pw": "hush", "number": 42, "several": ["hush"], "deep": {"a": "hush"}}
+SECRETS = {"pw": "hush", "number": 42, "several": ["hush"], "deep": {"a": "hush"}, "huge": 10**400}
 
 
 def validated(schema: dict[str, Any] | None, options: dict[str, Any]) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def validated(schema: dict[str, Any] | None, options: dict[str, Any]) -> dict[st
         ("int", "5", 5),
         ("int", 5.7, 5),
         ("int", True, 1),
+        ("int", "18446744073709551615", 2**64 - 1),
+        ("int", -(2**63), -(2**63)),
         ("int(-3,)", -3, -3),
         ("float", "1.5", 1.5),
         ("float(.5,1)", 0.5, 0.5),
@@ -71,6 +73,16 @@ def test_a_value_that_fits(element: Any, value: Any, result: Any) -> None:
         ("int(1,5)", 6, "must be at most 5"),
         ("int", [], "expected int"),
         ("int", float("inf"), "expected int"),
+        ("int", 2**64, "expected a whole number of at most 64 bits"),
+        ("int", "-9223372036854775809", "expected a whole number of at most 64 bits"),
+        ("int(1,)", "9" * 5000, "expected int"),
+        ("int", 1e20, "expected a whole number of at most 64 bits"),
+        ("int", "!secret huge", "expected a whole number of at most 64 bits"),
+        ("port", 2**64, "must be at most 65535"),
+        ("float", "nan", "expected a finite number"),
+        ("float", "-inf", "expected a finite number"),
+        ("float(0,)", float("inf"), "expected a finite number"),
+        ("float", "!secret huge", "expected a finite number"),
         ("float", "x", "expected float"),
         ("port?", "", "expected int"),
         ("port", 0, "must be at least 1"),

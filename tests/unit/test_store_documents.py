@@ -61,6 +61,9 @@ def test_what_authors_write_is_read(text: str, suffix: str, value: Any) -> None:
         (b"key: !!int ''", ".yaml", "a value is not of the type it claims"),
         (b"key: !!float ''", ".yaml", "a value is not of the type it claims"),
         (b"key: 1" + b":00" * 200 + b".5", ".yaml", "a value is not of the type it claims"),
+        (b'key: "\\uD800"', ".yaml", "invalid Unicode"),
+        (b'"\\uD800": x', ".yaml", "invalid Unicode"),
+        (b'- ["\\uDFFF"]', ".yaml", "invalid Unicode"),
         (b"key: !!str &a {=: *a}", ".yaml", "a value is not of the type it claims"),
     ],
 )
