@@ -44,6 +44,8 @@ class _Entry:
     job: Job
     checked: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     awaited: bool = True
+    complete: bool = False
+    """The work did not fail."""
     failure: BaseException | None = None
 
 
@@ -101,21 +103,24 @@ class Jobs:
         *,
         background: bool = False,
         keep: bool = False,
+        queue: bool = False,
     ) -> Outcome[T]:
         """Run `work` as a job and wait for it; with `background` only until its checks are passed.
 
-        `group` is what the work excludes others from (`app_<slug>`, `home_assistant_core`): BusyError when taken.
-        `keep` leaves the finished job readable until it is deleted. What `work` raises, this raises.
+        `group` is what the work excludes others from (`app_<slug>`, `home_assistant_core`): BusyError when taken, but
+        with `queue` the job waits for its turn, not begun. `keep` leaves the finished job readable until it is deleted.
+        What `work` raises, this raises.
         """
         if self._tasks is None:
             raise NotReadyError("Work is not accepted yet")
         self._may_begin()
-        if group in self._busy:
+        waits = group in self._busy
+        if waits and not queue:
             raise BusyError(group=group)
         entry = self._open(name, reference, parent=None)
-        if group:
+        if group and not waits:
             self._busy.add(group)
-        task = self._tasks.create_task(self._work(entry, group, work, keep=keep), name=f"job {name}")
+        task = self._tasks.create_task(self._work(entry, group, work, keep=keep, waits=waits), name=f"job {name}")
         try:
             waited_for: list[asyncio.Future[Any]] = [task, entry.checked] if background else [task]
             await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)  # never cancels the task
@@ -203,14 +208,19 @@ class Jobs:
         return entry
 
     def _close(self, entry: _Entry, *, keep: bool) -> None:
-        self.change(entry.job.uuid, done=True)
+        self.change(entry.job.uuid, done=True, **({"progress": _COMPLETE} if entry.complete else {}))
         if not keep:
             self._entries.pop(entry.job.uuid, None)
 
     async def _work[T](
-        self, entry: _Entry, group: str | None, work: Callable[[Progress], Awaitable[T]], *, keep: bool
+        self, entry: _Entry, group: str | None, work: Callable[[Progress], Awaitable[T]], *, keep: bool, waits: bool
     ) -> T | None:
-        """The task's body: never raises but when cancelled, or it would take the whole group down."""
+        """The task's body: never raises but when cancelled, or it would take the whole group down. When it `waits`,
+        the group is yet to be taken.
+        """
+        if group and waits:
+            await self.idle(group)
+            self._busy.add(group)
         try:
             return await self._tracked(entry, work)
         except Exception as failure:  # noqa: BLE001 - handed to who waits, or logged here when nobody does
@@ -234,7 +244,7 @@ class Jobs:
             error = job_error(failure, entry.job.stage)
             self.change(entry.job.uuid, errors=(*entry.job.errors, error))
             raise
-        self.change(entry.job.uuid, progress=_COMPLETE)
+        entry.complete = True
         return result
 
 

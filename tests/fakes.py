@@ -33,10 +33,17 @@ class Behaviour:
     """The runtime's sentence; the container then waits with ImagePullBackOff."""
     exit_code: int | None = None
     """The program ends at once with this code."""
+    pulling: bool = False
+    """The image is on its way; `run_pod` with another behaviour says that it has come."""
     start_error: str | None = None
     """Why the runtime cannot execute the program; nobody tries again in that pod."""
     crash_loop: int | None = None
     """It is started again and again and ends with this code each time."""
+
+    @property
+    def runs(self) -> bool:
+        """The program is running, for a moment at least."""
+        return not self.pulling and (self.pull_error, self.crash_loop, self.start_error) == (None, None, None)
 
 
 class FakeCluster:
@@ -249,7 +256,7 @@ class FakeCluster:
             behaviours = {name: replace(behaviour, crash_loop=None) for name, behaviour in behaviours.items()}
         since = self._time()
         statuses = [self._container(c, behaviours[c["name"]]) for c in pod["spec"]["containers"]]
-        runs = all((b.pull_error, b.crash_loop, b.start_error) == (None, None, None) for b in behaviours.values())
+        runs = all(b.runs for b in behaviours.values())
         ready = runs and all(b.ready for b in behaviours.values())
         address = f"10.42.0.{len(self.calls) % 250 + 1}"
         self._change("Pod", name, spec={**pod["spec"], "nodeName": "node"})
@@ -315,13 +322,14 @@ class FakeCluster:
             state = {"waiting": {"reason": "ImagePullBackOff", "message": behaviour.pull_error}}
         if behaviour.start_error is not None:
             state = {"terminated": {"exitCode": 128, "reason": "StartError", "message": behaviour.start_error}}
-        runs = (behaviour.pull_error, behaviour.crash_loop, behaviour.start_error) == (None, None, None)
+        if behaviour.pulling:
+            state = {"waiting": {"reason": "ContainerCreating"}}
         last: Object = {}
         if behaviour.crash_loop is not None:
             state = {"waiting": {"reason": "CrashLoopBackOff"}}
             last = {"lastState": {"terminated": {"exitCode": behaviour.crash_loop}}}
         status = {"name": container["name"], "image": container["image"], "restartCount": 0, "state": state, **last}
-        return {**status, "started": runs, "ready": runs and behaviour.ready}
+        return {**status, "started": behaviour.runs, "ready": behaviour.runs and behaviour.ready}
 
     def _change(self, kind: str, name: str, **fields: Any) -> None:
         self.put({**self._objects[kind, name], **fields})

@@ -107,27 +107,27 @@ async def stats(call: Call) -> Any:
     return await call.services.stats.of(addon_key(slug))
 
 
-async def run(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:
+async def run(call: Call, name: str, work: Callable[[str], Awaitable[None]]) -> None:
     """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
     slug = call.services.addons.get(call.addon).slug
-    await call.services.jobs.do(f"app_{verb}", slug, job_group(slug), lambda _: work(slug))
+    await call.services.jobs.do(name, slug, job_group(slug), lambda _: work(slug))
 
 
 async def start(call: Call) -> None:
-    await run(call, "start", call.services.addons.start)
+    await run(call, "app_start", call.services.addons.start)
 
 
 async def stop(call: Call) -> None:
-    await run(call, "stop", call.services.addons.stop)
+    await run(call, "app_stop", call.services.addons.stop)
 
 
 async def restart(call: Call) -> None:
-    await run(call, "restart", call.services.addons.restart)
+    await run(call, "app_restart", call.services.addons.restart)
 
 
 async def rebuild(call: Call) -> None:
     force = call.body["force"]
-    await run(call, "rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
+    await run(call, "app_manager_rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
 
 
 async def stdin(call: Call) -> None:
@@ -140,7 +140,7 @@ async def stdin(call: Call) -> None:
 
 async def uninstall(call: Call) -> None:
     remove = call.body["remove_config"]
-    await run(call, "uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
+    await run(call, "app_manager_uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
 
 
 ROUTES: tuple[Route, ...] = (

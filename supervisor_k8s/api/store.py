@@ -10,9 +10,11 @@ from supervisor_k8s.api import shown
 from supervisor_k8s.api.answers import JobStarted
 from supervisor_k8s.api.answers_addons import Repository, Store, StoreAddons, StoreInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
-from supervisor_k8s.errors import ForbiddenError, RefusedError
+from supervisor_k8s.errors import AddonAlreadyInstalledError, ForbiddenError, RefusedError
+from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.model.intent import job_group
+from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.store.catalogue import StoreRepository
 from supervisor_k8s.store.git import redact
 
@@ -41,12 +43,15 @@ async def availability(call: Call) -> None:
 async def install(call: Call) -> JobStarted | None:
     slug, addons = call.part("app"), call.services.addons
     _check_version(call, slug)
+    if slug in addons.installed():
+        raise AddonAlreadyInstalledError(app=slug, slug=slug)
     outcome = await call.services.jobs.do(
         "app_manager_install",
         slug,
         job_group(slug),
         lambda progress: addons.install(slug, progress.stage),
         background=call.body["background"],
+        queue=True,
     )
     return {"job_id": outcome.job} if outcome.running else None
 
@@ -60,11 +65,17 @@ async def update(call: Call) -> JobStarted | None:
         raise RefusedError(f"App {slug} is not installed")
     if call.body.get("backup"):
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")
+
+    async def work(progress: Progress) -> None:
+        await addons.update(slug, progress.stage)
+        if addons.state(slug) is AddonState.STARTED:
+            progress.stage("started")
+
     outcome = await call.services.jobs.do(
         "addon_manager_update",
         slug,
         job_group(slug),
-        lambda progress: addons.update(slug, progress.stage),
+        work,
         background=call.body["background"],
     )
     return {"job_id": outcome.job} if outcome.running else None
@@ -102,7 +113,7 @@ def _text(content: str) -> web.Response:
 
 async def reload(call: Call) -> None:
     repositories = call.services.repositories
-    await call.services.jobs.do("store_manager_reload", None, "store_manager", lambda _: repositories.reload())
+    await call.services.jobs.do("store_manager_reload", None, None, lambda _: repositories.reload())
 
 
 async def repositories(call: Call) -> list[Repository]:
@@ -116,7 +127,7 @@ async def repository(call: Call) -> Repository:
 async def add_repository(call: Call) -> None:
     store, url = call.services.repositories, call.body["repository"]
     # The job's reference is told to Core and to whoever asks for jobs.
-    await call.services.jobs.do("store_manager_add_repository", redact(url), "store_manager", lambda _: store.add(url))
+    await call.services.jobs.do("store_manager_add_repository", redact(url), None, lambda _: store.add(url))
 
 
 async def remove_repository(call: Call) -> None:

@@ -1,6 +1,9 @@
 """`/jobs/…` and the job events that Core gets."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,6 +11,40 @@ from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
 from aiohasupervisor.models import JobCondition, JobsOptions, StoreAddonInstall
 
 from tests.contract.house import Home
+from tests.fakes import Behaviour
+
+SLUG, IMAGE = "core_mosquitto", "example.test/amd64-app-mosquitto:7.1.0"
+OF_A_JOB = {"name", "reference", "uuid", "progress", "stage", "done", "errors", "created", "extra"}
+
+
+def told(home: Home, name: str) -> list[dict[str, Any]]:
+    """What Core heard of jobs of this name, in order."""
+    jobs = [event["data"] for event in home.core.events if event["event"] == "job"]
+    return [job for job in jobs if job["name"] == name]
+
+
+async def heard_the_end(home: Home, name: str) -> list[dict[str, Any]]:
+    async with asyncio.timeout(10):
+        while not any(job["done"] for job in told(home, name)):
+            await asyncio.sleep(0.01)
+    return told(home, name)
+
+
+async def job_of(home: Home, stage: str) -> dict[str, Any]:
+    """The only job, once it is at this stage."""
+    jobs: list[dict[str, Any]] = []
+    async with asyncio.timeout(10):
+        while [job["stage"] for job in jobs] != [stage]:
+            await asyncio.sleep(0.01)
+            jobs = (await home.raw("GET", "/jobs/info")).data["jobs"]
+    return jobs[0]
+
+
+def pull_comes(home: Home, **behaviour: Any) -> None:
+    """The image that was on its way has come, or never will."""
+    home.cluster.behaviours[IMAGE] = Behaviour(**behaviour)
+    (pod,) = home.cluster.pods(io__hass__type="image-pull")
+    home.cluster.run_pod(pod["metadata"]["name"])
 
 
 async def test_a_running_job_can_be_watched(home: Home) -> None:
@@ -59,3 +96,109 @@ async def test_core_sees_every_change(home: Home) -> None:
     }
     assert (told[0]["done"], told[-1]["done"], told[-1]["progress"]) == (False, True, 100)
     assert "pulled" in [job["stage"] for job in told]
+
+
+async def test_install_in_the_background(home: Home) -> None:
+    """Answered with the job's id once it is under way; its stage is the cluster's; when it is done it is gone."""
+    home.cluster.behaviours[IMAGE] = Behaviour(pulling=True)
+    uuid = (await home.raw("POST", f"/store/addons/{SLUG}/install", json={"background": True})).data["job_id"]
+    job = await job_of(home, "pulling")
+    assert set(job) == OF_A_JOB | {"child_jobs"}
+    assert (job["uuid"], job["name"], job["reference"]) == (uuid, "app_manager_install", SLUG)
+    assert (job["done"], job["progress"], job["errors"], job["child_jobs"]) == (False, 0, [], [])
+    assert datetime.fromisoformat(job["created"]) <= datetime.now(UTC)
+    assert (await home.raw("GET", f"/jobs/{uuid}")).data == job
+    pull_comes(home)
+    heard = await heard_the_end(home, "app_manager_install")
+    assert {frozenset(event) for event in heard} == {frozenset(OF_A_JOB | {"parent_id"})}
+    assert {event["uuid"] for event in heard} == {uuid}
+    stages = [event["stage"] for event in heard]
+    assert (stages[0], stages[-1]) == (None, "pulled")
+    assert "pulling" in stages
+    assert (heard[-1]["done"], heard[-1]["progress"], heard[-1]["errors"]) == (True, 100, [])
+    gone = await home.raw("GET", f"/jobs/{uuid}")
+    assert (gone.status, gone.message) == (404, "Job does not exist")
+
+
+async def test_background_that_fails_later(home: Home) -> None:
+    """Who asked has the id; what went wrong is in the last events, with the stage it came to."""
+    home.cluster.behaviours[IMAGE] = Behaviour(pulling=True)
+    uuid = (await home.raw("POST", f"/store/addons/{SLUG}/install", json={"background": True})).data["job_id"]
+    await job_of(home, "pulling")
+    pull_comes(home, pull_error="no such host")
+    last = (await heard_the_end(home, "app_manager_install"))[-1]
+    (error,) = last["errors"]
+    assert set(error) == {"type", "message", "stage", "error_key", "extra_fields"}
+    assert error["message"] == f"Image {IMAGE} cannot be pulled: no such host"
+    assert last["uuid"] == uuid
+    assert (await home.raw("GET", "/jobs/info")).data["jobs"] == []
+
+
+async def test_background_fails_fast(home: Home) -> None:
+    """What the checks refuse is answered as without a background: no job was begun."""
+    answer = await home.raw("POST", "/store/addons/core_elsewhere/install", json={"background": True})
+    assert (answer.status, answer.json["error_key"]) == (400, "addon_not_supported_architecture_error")
+    assert "job_id" not in answer.json
+    await home.install(SLUG)
+    for verb in ("install", "update"):
+        answer = await home.raw("POST", f"/store/addons/{SLUG}/{verb}", json={"background": True})
+        assert (answer.status, "job_id" in answer.json) == (400, False)
+
+
+async def test_a_second_operation_is_refused(home: Home) -> None:
+    """While one is under way on the same add-on; in upstream's words, without a key. Others are free."""
+    await home.install(SLUG, start=True)
+    home.cluster.slow_stop = True
+    stopping = asyncio.ensure_future(home.raw("POST", f"/addons/{SLUG}/stop"))
+    (pod,) = home.cluster.pods(io__hass__addon=SLUG)
+    await home.cluster.stopping(pod["metadata"]["name"])
+    for verb in ("start", "restart", "stop", "uninstall"):
+        refused = await home.raw("POST", f"/addons/{SLUG}/{verb}")
+        assert refused.status == 400
+        assert refused.json == {"result": "error", "message": f"Another job is running for job group app_{SLUG}"}
+    await home.install("core_panel", start=True)
+    home.cluster.end(pod["metadata"]["name"])
+    assert (await stopping).status == 200
+
+
+async def test_installs_queue(home: Home) -> None:
+    """The second one of an add-on waits for the first, as upstream's do, and then finds it installed."""
+    home.cluster.behaviours[IMAGE] = Behaviour(pulling=True)
+    path = f"/store/addons/{SLUG}/install"
+    first, second = (asyncio.ensure_future(home.raw("POST", path)) for _ in range(2))
+    async with asyncio.timeout(10):
+        while len(jobs := (await home.raw("GET", "/jobs/info")).data["jobs"]) < 2 or not home.cluster.pods(
+            io__hass__type="image-pull"
+        ):
+            await asyncio.sleep(0.01)
+    assert sorted(str(job["done"]) for job in jobs) == ["False", "None"]
+    pull_comes(home)
+    answers = await asyncio.gather(first, second)
+    assert sorted(answer.status for answer in answers) == [200, 400]
+    keys = [answer.json.get("error_key") for answer in answers if answer.status == 400]
+    assert keys == ["app_already_installed_error"]
+
+
+async def test_reloads_refuse_nobody(home: Home) -> None:
+    """Two people may look for updates at once."""
+    answers = await asyncio.gather(*(home.raw("POST", "/store/reload") for _ in range(3)))
+    assert [answer.status for answer in answers] == [200, 200, 200]
+
+
+async def test_options_are_checked(home: Home) -> None:
+    """Only conditions that there are."""
+    answer = await home.raw("POST", "/jobs/options", json={"ignore_conditions": ["weather"]})
+    assert answer.status == 400
+    assert "data['ignore_conditions'][0]" in answer.message
+
+
+async def test_an_update_tells_that_it_started(home: Home) -> None:
+    """Under the name that Core matches; after the pull the add-on runs again."""
+    await home.install(SLUG, start=True)
+    record = home.house.records.addons[SLUG]
+    await home.house.records.save_addon(replace(record, user={**record.user, "version": "7.0.0"}))
+    assert (await home.raw("POST", f"/store/addons/{SLUG}/update")).data == {}
+    heard = await heard_the_end(home, "addon_manager_update")
+    assert {event["reference"] for event in heard} == {SLUG}
+    stages = list(dict.fromkeys(event["stage"] for event in heard))
+    assert stages[-2:] == ["pulled", "started"]

@@ -78,6 +78,26 @@ async def test_second_work_of_a_group_is_refused(jobs: Jobs) -> None:
     assert (await first).result == "result"
 
 
+async def test_work_can_queue(jobs: Jobs) -> None:
+    """What may wait has its turn when the group is free again, one after the other; until then it has not begun."""
+    first, second, third = Work(), Work(), Work()
+    running = [asyncio.ensure_future(jobs.do("app_stop", "x", "app_x", first))]
+    await first.begun.wait()
+    later = (jobs.do("app_manager_install", "x", "app_x", work, queue=True) for work in (second, third))
+    running += map(asyncio.ensure_future, later)
+    await asyncio.sleep(0)
+    assert sorted(str(job["done"]) for job in jobs.forest()) == ["False", "None", "None"]
+    first.released.set()
+    await second.begun.wait()
+    assert not third.begun.is_set()
+    with pytest.raises(BusyError):
+        await jobs.do("app_start", "x", "app_x", Work())
+    second.released.set()
+    third.released.set()
+    assert [(await outcome).result for outcome in running] == ["result"] * 3
+    assert jobs.forest() == []
+
+
 async def test_goes_on_when_the_client_hangs_up(jobs: Jobs) -> None:
     """Cancelling who waits does not cancel the work, and the group stays taken until it ends."""
     work = Work()
@@ -150,7 +170,6 @@ async def test_every_change_is_told(jobs: Jobs) -> None:
         (False, None, 0),
         (False, "pulling", 0),
         (False, "pulling", 40),
-        (False, "pulling", 100),
         (True, "pulling", 100),
     ]
     assert told[0]["data"]["parent_id"] is None
@@ -235,6 +254,19 @@ async def test_shutdown_ends_the_work() -> None:
     with pytest.raises(NotReadyError, match="shutting down"):
         await waiting
     assert not work.finished
+
+
+async def test_shutdown_ends_the_queue() -> None:
+    """What has not had its turn never begins."""
+    jobs, works = Jobs(), (Work(), Work())
+    running = asyncio.ensure_future(jobs.run())
+    await asyncio.sleep(0)
+    waiting = [asyncio.ensure_future(jobs.do("app_start", "x", "app_x", work, queue=True)) for work in works]
+    await works[0].begun.wait()
+    running.cancel()
+    for refused in await asyncio.gather(*waiting, return_exceptions=True):
+        assert isinstance(refused, NotReadyError)
+    assert not works[1].begun.is_set()
 
 
 async def test_an_attempt_survives_what_nobody_foresaw(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
