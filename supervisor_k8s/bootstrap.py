@@ -66,7 +66,7 @@ from supervisor_k8s.state.log_files import LogFiles
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
-from supervisor_k8s.surroundings import gather_site
+from supervisor_k8s.surroundings import gather_node, gather_site
 from supervisor_k8s.upkeep import first_version, known_versions, latest_core
 from supervisor_k8s.wiring import connect, key_of
 
@@ -124,6 +124,7 @@ async def gather(settings: Settings, cluster: Cluster, stage: Stage, *, may_act:
         volume=volume,
         site=site,
         own_pod=own_pod,
+        own_node=await gather_node(cluster, own_pod),
         kubernetes=await cluster.version(),
         stage=stage,
         may_act=may_act,
@@ -138,6 +139,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     volume: SharedVolume,
     site: Site,
     own_pod: Live,
+    own_node: Live | None,
     kubernetes: str,
     stage: Stage,
     may_act: Callable[[], None],
@@ -262,7 +264,9 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             restart=core.restart,
         ),
     )
-    host = Host(share=Path(settings.share), own_pod=lambda: own_pod, kubernetes=lambda: kubernetes)
+    host = Host(
+        share=Path(settings.share), own_pod=lambda: own_pod, own_node=lambda: own_node, kubernetes=lambda: kubernetes
+    )
     resolution = Resolution(
         checks={"free_space": host.check_space},
         remedies={},

@@ -1,5 +1,6 @@
 """Where we run, found out once at our start: our own pod, our Service, the cluster's domain, the machine."""
 
+import logging
 import platform
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.settings import Settings
 
+_LOGGER = logging.getLogger(__name__)
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "aarch64", "arm64": "aarch64"}
 """The kernel's words to Home Assistant's."""
 
@@ -37,6 +39,16 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         image_pull_policy=settings.image_pull_policy,
     )
     return site, pod
+
+
+async def gather_node(cluster: Cluster, pod: Live) -> Live | None:
+    """The node of our pod, None where we may not ask for it, or it does not say what it is."""
+    name = pod["spec"].get("nodeName")
+    try:
+        return await cluster.node(name) if name else None
+    except ClusterError as error:
+        _LOGGER.warning("Nothing is known of our node %s: %s", name, error)
+        return None
 
 
 def cluster_domain(namespace: str) -> str:

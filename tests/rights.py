@@ -13,7 +13,10 @@ from typing import Any
 
 import yaml
 
-RBAC = Path(__file__).parents[1] / "manifests" / "base" / "rbac.yaml"
+MANIFESTS = Path(__file__).parents[1] / "manifests"
+RBAC = MANIFESTS / "base" / "rbac.yaml"
+NODES = MANIFESTS / "components" / "nodes" / "rbac.yaml"
+"""What an administrator may grant beyond the namespace."""
 ALLOWED = Path(__file__).parent / "rights.yaml"
 ACCOUNT = "system:serviceaccount:{namespace}:supervisor"
 """Our user name, as the audit log has it."""
@@ -33,8 +36,9 @@ class Seen:
 
 
 def granted(manifest: Path = RBAC) -> frozenset[Right]:
-    """Every right of the Role."""
-    roles = (document for document in yaml.safe_load_all(manifest.read_text()) if document["kind"] == "Role")
+    """Every right of the Role, or of the ClusterRole."""
+    kinds = ("Role", "ClusterRole")
+    roles = (document for document in yaml.safe_load_all(manifest.read_text()) if document["kind"] in kinds)
     return frozenset(
         (_resource(resource, group), verb)
         for role in roles
@@ -53,13 +57,15 @@ def allowed(tier: str) -> Mapping[Right, str]:
 
 
 def seen(log: Path, namespace: str) -> Seen:
-    """What the Supervisor of this namespace did and what it was refused. Other users of the log are left out."""
+    """What the Supervisor of this namespace did, there and with what is in no namespace, and what it was refused. Other
+    users of the log are left out.
+    """
     used, refused = set[Right](), set[str]()
     for event in _events(log, ACCOUNT.format(namespace=namespace)):
         about, status = event.get("objectRef"), event.get("responseStatus", {})
         if status.get("code") == FORBIDDEN:
             refused.add(status.get("message") or f"{event['verb']} {event['requestURI']}")
-        elif about is not None and about.get("namespace") == namespace:
+        elif about is not None and about.get("namespace", namespace) == namespace:
             used.update((_name(about), verb) for verb in _verbs(event["verb"], status))
     return Seen(frozenset(used), frozenset(refused))
 

@@ -19,7 +19,7 @@ class Info(TypedDict):
     hassos: None
     docker: str
     hostname: str
-    operating_system: None
+    operating_system: str | None
     features: list[str]
     machine: str
     machine_id: None
@@ -243,7 +243,6 @@ class HostUnknown(TypedDict):
     deployment: None
     disk_life_time: None
     llmnr_hostname: None
-    operating_system: None
     dt_synchronized: None
     use_ntp: None
     startup_time: None
@@ -259,6 +258,7 @@ class HostInfo(HostUnknown):
     disk_free: float
     features: list[str]
     hostname: str
+    operating_system: str | None
     kernel: str
     timezone: str | None
     dt_utc: str

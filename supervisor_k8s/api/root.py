@@ -9,13 +9,14 @@ from supervisor_k8s.services.host import FEATURES
 async def info(call: Call) -> Info:
     """`hassos` stays null: this is no Home Assistant OS, and Core would make an update entity of it."""
     services = call.services
+    machine = services.host.machine()
     return {
         "supervisor": services.version,
         "homeassistant": services.core.version,
         "hassos": None,
         "docker": services.host.runtime,
-        "hostname": services.host.machine().name,
-        "operating_system": None,
+        "hostname": machine.name,
+        "operating_system": machine.system,
         "features": list(FEATURES),
         "machine": services.site.machine,
         "machine_id": None,

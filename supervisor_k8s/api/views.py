@@ -173,6 +173,7 @@ def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime)
         "disk_free": round(disk.free / GIB, 1),
         "features": list(FEATURES),
         "hostname": machine.name,
+        "operating_system": machine.system,
         "kernel": machine.kernel,
         "timezone": timezone,
         "dt_utc": now.isoformat(),

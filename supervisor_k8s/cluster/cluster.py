@@ -16,6 +16,8 @@ from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import owner_selector
 from supervisor_k8s.model.status import Live
 
+ACCESS_API = "authorization.k8s.io/v1"
+
 
 class Cluster:
     """One namespace of one cluster. Nothing is known before `run` has been started and `listed` has returned."""
@@ -83,6 +85,18 @@ class Cluster:
     async def version(self) -> str:
         """The API server's version, such as `v1.36.3`."""
         return str((await self._client.request("GET", "/version"))["gitVersion"])
+
+    async def node(self, name: str) -> Live | None:
+        """The node; None where we may not ask for it: `manifests/components/nodes` is optional. Whether we may is asked
+        first, or a refused request would stand in the cluster's audit log at each of our starts.
+        """
+        about = {"verb": "get", "resource": "nodes", "name": name}
+        review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": about}}
+        answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectaccessreviews", body=review)
+        if not answer["status"]["allowed"]:
+            return None
+        found: Live = await self._client.request("GET", f"/api/v1/nodes/{name}")
+        return found
 
     async def apply(self, manifest: Manifest) -> Live:
         """Server-side apply, forced; replaces what cannot be changed; the answer is in the cache."""

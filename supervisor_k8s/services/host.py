@@ -56,28 +56,43 @@ class Machine:
     name: str
     kernel: str
     booted: int | None
+    system: str | None
+    """Its operating system, for people; None where we may not ask for nodes."""
 
 
 class Host:
     """Reads facts; changes nothing."""
 
-    def __init__(self, *, share: Path, own_pod: Callable[[], Live | None], kubernetes: Callable[[], str]) -> None:
-        """`share` is where the shared volume is mounted; `own_pod` knows our node's name; `kubernetes` is the API
-        server's version.
+    def __init__(
+        self,
+        *,
+        share: Path,
+        own_pod: Callable[[], Live | None],
+        own_node: Callable[[], Live | None],
+        kubernetes: Callable[[], str],
+    ) -> None:
+        """`share` is where the shared volume is mounted; `own_pod` knows our node's name; `own_node` is None where we
+        may not ask for it; `kubernetes` is the API server's version.
         """
         self._share = share
         self._own_pod = own_pod
+        self._own_node = own_node
         self._kubernetes = kubernetes
 
     @property
     def runtime(self) -> str:
-        """What stands where upstream says Docker's version."""
-        return self._kubernetes()
+        """What stands where upstream says Docker's version: our node's container runtime, else Kubernetes' version."""
+        return self._node_info("containerRuntimeVersion") or self._kubernetes()
 
     def machine(self) -> Machine:
         system = os.uname()
         node = (self._own_pod() or {}).get("spec", {}).get("nodeName")
-        return Machine(name=node or system.nodename, kernel=system.release, booted=boot_time())
+        return Machine(
+            name=node or system.nodename,
+            kernel=self._node_info("kernelVersion") or system.release,
+            booted=boot_time(),
+            system=self._node_info("osImage"),
+        )
 
     async def disk(self) -> Disk:
         """RefusedError when the volume cannot be looked at, or does not answer within STAT_WAIT."""
@@ -94,6 +109,11 @@ class Host:
         """For the check `free_space`."""
         disk = await self.disk()
         return [Fault("free_space", Context.SYSTEM)] if disk.free < LOW_SPACE else []
+
+    def _node_info(self, fact: str) -> str | None:
+        """What the kubelet says of our node."""
+        found: str | None = (self._own_node() or {}).get("status", {}).get("nodeInfo", {}).get(fact)
+        return found
 
     def interface(self) -> Interface | None:
         """None when there is no IPv4 default route."""

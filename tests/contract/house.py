@@ -159,6 +159,8 @@ class Home:
     )
     versions_url: str = "http://127.0.0.1:9/{channel}.json"
     """Of the version file; nobody listens there."""
+    node: dict[str, Any] | None = None
+    """Our node, where we may ask for it."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     cluster_kind: type["HouseCluster"] = HouseCluster
@@ -216,6 +218,7 @@ class Home:
             records=await Records.load(Path(settings.state), may_write=self._may_act),
             volume=SharedVolume(self.share),
             site=builders.site(),
+            own_node=self.node,
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
             stage=Stage(),

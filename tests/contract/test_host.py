@@ -31,6 +31,24 @@ async def test_host(home: Home) -> None:
     assert (await home.raw("GET", "/host/disks/nas/usage")).status == 404
 
 
+async def test_facts_of_the_node(home: Home) -> None:
+    """Unknown without the right to ask for nodes; with it, as the kubelet says."""
+    client = home.client()
+    assert ((await client.host.info()).operating_system, (await client.info()).operating_system) == (None, None)
+    facts = {
+        "osImage": "Talos (v1.12.0)",
+        "kernelVersion": "6.18.1-talos",
+        "containerRuntimeVersion": "containerd://2.2.0",
+    }
+    home.node = {"metadata": {"name": "node"}, "status": {"nodeInfo": facts}}
+    await home.stop()
+    await home.start()
+    host, info = await home.client().host.info(), await home.client().info()
+    assert (host.operating_system, host.kernel) == ("Talos (v1.12.0)", "6.18.1-talos")
+    assert (info.operating_system, info.docker) == ("Talos (v1.12.0)", "containerd://2.2.0")
+    assert (await home.raw("GET", "/docker/info")).data["version"] == "containerd://2.2.0"
+
+
 async def test_host_cannot_be_commanded(home: Home) -> None:
     """Upstream's own texts for a machine without these services."""
     host = home.client().host

@@ -1,8 +1,12 @@
 """Least rights: the real program under the ServiceAccount of `manifests/`, against what the audit log saw of it."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from supervisor_k8s.cluster.client import Client
+import yaml
+
+from supervisor_k8s.cluster.client import MERGE_PATCH, Client
 from tests import rights
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.lives import Life, becomes, living
@@ -31,6 +35,47 @@ async def test_rights(plane: ControlPlane, admin: Client, namespace: str, tmp_pa
         await life.program.end()
     did = rights.seen(plane.audit_log, namespace)
     assert [] == rights.complaints(rights.granted(), did, but=rights.allowed("integration"))
+
+
+async def test_facts_of_nodes(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
+    """Without the optional component nothing is known of our node, and nothing is refused either; with it, what the
+    node says, by the one right that it grants.
+    """
+    async with living(plane, admin, namespace, tmp_path, ()) as life:
+        system = "An operating system"
+        facts = {"status": {"nodeInfo": {"osImage": system}}}
+        path = f"/api/v1/nodes/{life.kubelet.node}/status"
+        await admin.request("PATCH", path, body=facts, content_type=MERGE_PATCH)
+        for allowed in (False, True):
+            await life.program.end()
+            async with nodes_allowed(admin, namespace) if allowed else contextlib.nullcontext():
+                await life.program.start()
+                await life.program.up()
+            answer = await life.program.ask("GET", "/host/info")
+            assert answer.body["data"]["operating_system"] == (system if allowed else None)
+        await life.program.end()
+    did = rights.seen(plane.audit_log, namespace)
+    assert did.refused == frozenset()
+    assert rights.granted(rights.NODES) <= did.used
+
+
+@contextlib.asynccontextmanager
+async def nodes_allowed(admin: Client, namespace: str) -> AsyncIterator[None]:
+    """What the component grants, under names of this namespace's own."""
+    made = []
+    try:
+        for document in yaml.safe_load_all(rights.NODES.read_text()):
+            document["metadata"]["name"] = name = f"{document['metadata']['name']}-{namespace}"
+            if document["kind"] == "ClusterRoleBinding":
+                document["roleRef"]["name"] = name
+                document["subjects"][0]["namespace"] = namespace
+            path = f"/apis/{document['apiVersion']}/{document['kind'].lower()}s"
+            await admin.request("POST", path, body=document)
+            made.append(f"{path}/{name}")
+        yield
+    finally:
+        for path in made:
+            await admin.request("DELETE", path)
 
 
 async def drift(life: Life) -> None:

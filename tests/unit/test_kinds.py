@@ -7,7 +7,9 @@ import yaml
 
 from supervisor_k8s.cluster.kinds import KINDS
 
-RBAC = Path(__file__).parents[2] / "manifests" / "base" / "rbac.yaml"
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+RBAC = MANIFESTS / "base" / "rbac.yaml"
+NODES = MANIFESTS / "components" / "nodes" / "rbac.yaml"
 CACHED = {"list", "watch"}
 WRITTEN = {"get", "create", "patch", "delete"}
 """Before the first apply of an object we read whether somebody else's has its name."""
@@ -21,10 +23,10 @@ BY_REQUEST = {
 """What is neither cached nor applied."""
 
 
-def granted() -> dict[tuple[str, str], set[str]]:
-    """Verbs by API group and resource, as the Role says."""
-    documents: list[dict[str, Any]] = list(yaml.safe_load_all(RBAC.read_text()))
-    (role,) = (document for document in documents if document["kind"] == "Role")
+def granted(manifest: Path, kind: str) -> dict[tuple[str, str], set[str]]:
+    """Verbs by API group and resource, as the Role or ClusterRole says."""
+    documents: list[dict[str, Any]] = list(yaml.safe_load_all(manifest.read_text()))
+    (role,) = (document for document in documents if document["kind"] == kind)
     verbs: dict[tuple[str, str], set[str]] = {}
     for rule in role["rules"]:
         for group in rule["apiGroups"]:
@@ -43,8 +45,9 @@ def needed() -> dict[tuple[str, str], set[str]]:
 
 
 def test_rights() -> None:
-    """The Role grants for every kind what we do with it, and nothing else."""
-    assert granted() == needed()
+    """The Role grants for every kind what we do with it, and nothing else; the optional component a look at nodes."""
+    assert granted(RBAC, "Role") == needed()
+    assert granted(NODES, "ClusterRole") == {("", "nodes"): {"get"}}
 
 
 def test_paths() -> None:

@@ -59,7 +59,7 @@ async def kubectl() -> AsyncIterator[Kubectl]:
 
 
 async def an_addon_runs(kubectl: Kubectl) -> None:
-    """Mosquitto, at the Pod Security level of the namespace."""
+    """Mosquitto, at the Pod Security level of the namespace; and the node's facts are known, by the component."""
     async with aiohttp.ClientSession() as session:
         url = f"http://{await kubectl.address('supervisor')}"
         supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
@@ -67,6 +67,9 @@ async def an_addon_runs(kubectl: Kubectl) -> None:
             answer = await supervisor.post(f"/{verb}")
             assert answer.status == 200, answer
         assert "started" == await supervisor.state(SLUG)
+        host = (await supervisor.get("/host/info")).data
+        (node,) = (await kubectl.json("get", "nodes"))["items"]
+        assert host["operating_system"] == node["status"]["nodeInfo"]["osImage"]
 
 
 async def test_a_house_on_somebody_elses_cluster(kubectl: Kubectl) -> None:
