@@ -6,7 +6,7 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 
 import asyncio
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY, Wanted, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, Wanted, addon_key
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
 from supervisor_k8s.model.site import Site
@@ -45,6 +45,7 @@ from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.discovery import Discovery
+from supervisor_k8s.services.dns import Dns
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.images import Images
@@ -150,15 +151,22 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     jobs = Jobs(may_begin=may_act)
     reconciler = Reconciler(
         cluster=cluster,
-        render=lambda key: (
-            untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons, image_registries)
-        ),
+        render=lambda key: untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons, shared),
         key_of=lambda live: key_of(live, addons),
     )
     converge = reconciler.converge
     link = Link(cluster=cluster, converge=converge, site=site)
     home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)  # noqa: PLW0108 - core is made below
     image_registries = ImageRegistries(records=records, site=site, converge=converge)
+    dns = Dns(
+        cluster=cluster,
+        converge=converge,
+        poke=reconciler.poke,
+        records=records,
+        site=site,
+        image=settings.dns_image,
+    )
+    shared = {REGISTRIES_KEY: image_registries.workload, DNS_KEY: dns.workload}
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     preferences = Preferences(records=records, log_level=settings.log_level)
     versions = known_versions(settings, records, channel=lambda: str(preferences.get("channel")))
@@ -166,7 +174,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         cluster=cluster,
         converge=converge,
         records=records,
-        site=site,
+        site=lambda: dns.site,
         image=settings.core_image.replace("{machine}", settings.machine),
         first_version=lambda: first_version(settings.core_version, versions),
         neighbours=core_service.Neighbours(
@@ -218,7 +226,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         cluster=cluster,
         converge=converge,
         records=records,
-        site=site,
+        site=lambda: dns.site,
         neighbours=addon_service.Neighbours(
             store_addon=repositories.addon,
             in_store=repositories.has,
@@ -296,6 +304,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         discovery=discovery,
         registry=registry,
         image_registries=image_registries,
+        dns=dns,
         logins=Logins(
             records=records,
             post=home_assistant.post,
@@ -350,13 +359,13 @@ def known_addons(repositories: Repositories, records: Records) -> Collection[Add
     return {**repositories.catalogue.addons, **installed}.values()
 
 
-def render(key: str, site: Site, core: Core, addons: Addons, image_registries: ImageRegistries) -> Workload:
-    """The workload of a key by the stored intent."""
+def render(key: str, site: Site, core: Core, addons: Addons, shared: Mapping[str, Callable[[], Workload]]) -> Workload:
+    """The workload of a key by the stored intent; `shared` are those of everybody."""
     if key == CORE_KEY:
         return core.workload()
     if key == NAMES_KEY:
         labels = {naming.LABEL_TYPE: naming.ADDONS_SERVICE}
         return Workload(key=key, labels=labels, objects=(addons_service(site),), running=False)
-    if key == REGISTRIES_KEY:
-        return image_registries.workload()
+    if key in shared:
+        return shared[key]()
     return addons.workload(key.removeprefix("addon/"))

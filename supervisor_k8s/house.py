@@ -17,7 +17,7 @@ from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
@@ -81,7 +81,7 @@ class House:
                 tasks.create_task(begin())
             await self.cluster.listed(within=FIRST_LIST)
             await self._begin()
-            looking = (self.reconciler.run, self.recovery.run, self.states.run, self.rebuild.run)
+            looking = (self.reconciler.run, self.services.dns.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
             own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
@@ -97,6 +97,7 @@ class House:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
         await self.services.access.prepare()
         await self.link.prepare()
+        await self.services.dns.prepare()
         await self.services.core.prepare()
         await self.services.repositories.start()
         await self.rebuild.look()
@@ -107,6 +108,7 @@ class House:
         self.stage.again.clear()
         await self.images.sweep()
         self._look_at_everything()
+        await self.services.dns.up()
         await self.services.core.boot()
         self.stage.name = "running"
         _LOGGER.info("Supervisor %s is running; %d add-ons installed", VERSION, len(self.records.addons))
@@ -115,6 +117,7 @@ class House:
         """At our start, and after a time without the API server or the Lease: nothing may have got stuck."""
         self.reconciler.poke(NAMES_KEY)
         self.reconciler.poke(REGISTRIES_KEY)
+        self.reconciler.poke(DNS_KEY)
         self.reconciler.poke(CORE_KEY)
         for slug in self.records.addons:
             self.reconciler.poke(f"addon/{slug}")

@@ -166,6 +166,8 @@ class Settings:
     """Core's image without tag; `{machine}` is filled in."""
     link_image: str | None = _read("SUPERVISOR_K8S_LINK_IMAGE", _text, default=None)
     """Image of the link sidecars and of `hold`; our own pod's image when unset."""
+    dns_image: str = _read("SUPERVISOR_K8S_DNS_IMAGE", _text, default="docker.io/coredns/coredns:1.15.0")
+    """CoreDNS, with tag: it answers Core and add-ons."""
     versions_url: str = _read(
         "SUPERVISOR_K8S_VERSIONS_URL", _text, default="https://version.home-assistant.io/{channel}.json"
     )

@@ -9,7 +9,7 @@ from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
-from supervisor_k8s.model.intent import CORE_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
 from supervisor_k8s.model.issue import Context, Fault
 from supervisor_k8s.reconcile import Live
 from supervisor_k8s.services.addons import Addons
@@ -21,6 +21,7 @@ def connect(house: House) -> None:
     house.cluster.on_connected(house.stage.again.set)
     house.cluster.subscribe(house.states.on_change)
     house.cluster.subscribe(house.log_keeper.on_change)
+    house.cluster.subscribe(house.services.dns.on_change)
     house.states.looked.connect(house.recovery.attend)
     house.states.changed.connect(house.watchdogs[0].on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
@@ -94,5 +95,7 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return NAMES_KEY
     if kind == TYPE_REGISTRIES:
         return REGISTRIES_KEY
+    if kind == naming.TYPE_DNS:
+        return DNS_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else f"addon/{slug}"

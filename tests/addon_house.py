@@ -145,7 +145,7 @@ class House:
             cluster=hand,
             converge=self.reconciler.converge,
             records=records,
-            site=self.site,
+            site=lambda: self.site,
             neighbours=Neighbours(
                 store_addon=self._store_addon,
                 in_store=lambda slug: slug in self.store,

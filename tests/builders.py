@@ -48,6 +48,7 @@ def site(**changes: Any) -> Site:
             "supervisor_image": "localhost/supervisor-k8s:test",
             "supervisor_address": "10.96.0.20",
             "shared_claim": "home-assistant-shared",
+            "dns_address": "10.96.0.30",
             **changes,
         }
     )

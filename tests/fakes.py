@@ -113,6 +113,8 @@ class FakeCluster:
         new["metadata"] = {**new["metadata"], **(_identity(old) if old else self._birth())}
         if old is not None:
             new["status"] = old.get("status", {})
+        if kind == "Service":
+            new["spec"].setdefault("clusterIP", old["spec"]["clusterIP"] if old else self._service_address())
         if new != old:
             self.put(new)
             self._play(self._objects[kind, name])
@@ -349,6 +351,10 @@ class FakeCluster:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def _service_address(self) -> str:
+        self._version += 1
+        return f"10.96.{self._version // 256}.{self._version % 256}"
 
     def _birth(self) -> Object:
         self._version += 1

@@ -42,7 +42,8 @@ def _blocked(path: str, job: str, method: str = "POST") -> Absent:
     return _no(method, path, f"'{job}' blocked from execution, no Home Assistant OS available")
 
 
-PLUGINS = ("audio", "cli", "dns", "multicast", "observer")
+WITHOUT_FIGURES = ("audio", "cli", "multicast", "observer")
+PLUGINS = (*WITHOUT_FIGURES, "dns")
 NO_PLUGIN = "This cluster does the work of the {plugin} plugin; there is nothing to control"
 NO_AUDIO = "No PulseAudio server available"
 NO_SWAP = "Home Assistant OS 15.0 or newer required for swap settings"
@@ -117,11 +118,9 @@ TABLE: tuple[Absent, ...] = (
     _no("POST", "/docker/migrate-storage-driver", "Home Assistant OS 17.0 or newer required", 404),
     _no("POST", "/security/integrity", "Integrity check feature has been removed.", 410),
     # --- plugins ---
-    *(_empty(f"/{plugin}/stats", stats.nothing()) for plugin in PLUGINS),
+    *(_empty(f"/{plugin}/stats", stats.nothing()) for plugin in WITHOUT_FIGURES),
     *(_no("POST", f"/{plugin}/update", NO_PLUGIN.format(plugin=plugin)) for plugin in PLUGINS),
-    *(_no("POST", f"/{plugin}/restart", NO_PLUGIN.format(plugin=plugin)) for plugin in ("audio", "dns", "multicast")),
-    _no("POST", "/dns/options", NO_PLUGIN.format(plugin="dns")),
-    _no("POST", "/dns/reset", NO_PLUGIN.format(plugin="dns")),
+    *(_no("POST", f"/{plugin}/restart", NO_PLUGIN.format(plugin=plugin)) for plugin in ("audio", "multicast")),
     *(
         _no("POST", f"/audio/{rest}", NO_AUDIO)
         for rest in (
@@ -136,7 +135,7 @@ TABLE: tuple[Absent, ...] = (
     ),
     *(
         _no("GET", f"/{plugin}/logs{rest}", NO_JOURNAL, text=True)
-        for plugin in ("audio", "dns", "multicast")
+        for plugin in ("audio", "multicast")
         for rest in _LOGS
     ),
 )

@@ -13,6 +13,7 @@ from supervisor_k8s.api import (
     backups,
     core_proxy,
     discovery,
+    dns,
     envelope,
     homeassistant,
     host,
@@ -40,7 +41,7 @@ LARGEST_BODY = 16 * 1024 * 1024
 
 AREAS = (
     root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
-    resolution, host, host_logs, network, backups, security, registries, plugins, auth_users,
+    resolution, host, host_logs, network, backups, security, registries, plugins, dns, auth_users,
 )  # fmt: skip
 
 

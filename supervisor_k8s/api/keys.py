@@ -19,6 +19,7 @@ from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
+from supervisor_k8s.services.dns import Dns
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.ingress import Ingress
@@ -48,6 +49,7 @@ class Services:
     registry: ServiceRegistry
     image_registries: ImageRegistries
     logins: Logins
+    dns: Dns
     ingress: Ingress
     resolution: Resolution
     preferences: Preferences

@@ -17,7 +17,7 @@ from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import RefusedError, SupervisorError
-from supervisor_k8s.model.intent import CORE_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
 from supervisor_k8s.model.log import Entry, Window, window
 from supervisor_k8s.model.program import OWN_KEY
 
@@ -31,7 +31,7 @@ FIRST_WAIT = 1.0
 """Seconds that a follower's headers wait for the first entry, which they name."""
 TEXT = "text/plain"
 UNBUFFERED = {"X-Accel-Buffering": "no"}
-IDENTIFIERS = {CORE_KEY: "homeassistant", OWN_KEY: "hassio_supervisor"}
+IDENTIFIERS = {CORE_KEY: "homeassistant", OWN_KEY: "hassio_supervisor", DNS_KEY: "hassio_dns"}
 """Names of programs in the journal; of add-ons it is `addon_<slug>`."""
 
 

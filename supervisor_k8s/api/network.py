@@ -7,7 +7,11 @@ from supervisor_k8s.errors import NotFoundError
 
 
 async def info(call: Call) -> NetworkInfo:
-    return views.network_info(call.services.host.interface(), internet=call.services.repositories.reachable)
+    return views.network_info(
+        call.services.host.interface(),
+        dns=call.services.dns.site.dns_address,
+        internet=call.services.repositories.reachable,
+    )
 
 
 async def interface_info(call: Call) -> NetworkInterface:

@@ -192,13 +192,12 @@ def disk_usage(disk: Disk) -> DiskUsage:
     }
 
 
-def network_info(found: Interface | None, *, internet: bool) -> NetworkInfo:
+def network_info(found: Interface | None, *, dns: str, internet: bool) -> NetworkInfo:
     docker: DockerNetwork
     if found is None:
-        docker = {"interface": NETWORK_NAME, "address": "0.0.0.0/0", "gateway": "0.0.0.0", "dns": "0.0.0.0"}  # noqa: S104
+        docker = {"interface": NETWORK_NAME, "address": "0.0.0.0/0", "gateway": "0.0.0.0", "dns": dns}  # noqa: S104
     else:
         gateway = str(found.gateway or found.address.ip)
-        dns = str(found.nameservers[0]) if found.nameservers else gateway
         network = str(found.address.network)
         docker = {"interface": NETWORK_NAME, "address": network, "gateway": gateway, "dns": dns}
     return {

@@ -17,6 +17,10 @@ CORE_KEY = "homeassistant"
 """Key of Home Assistant Core among the workloads; add-ons are `addon/<slug>`."""
 
 
+DNS_KEY = "dns"
+"""Key of the DNS server that Core and add-ons ask."""
+
+
 def addon_key(slug: str) -> str:
     return f"addon/{slug}"
 

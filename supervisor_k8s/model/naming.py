@@ -19,8 +19,10 @@ ANNOTATION_IMAGE = "io.hass.image"
 ANNOTATION_SLUG = "io.hass.slug"
 TYPE_CORE = "homeassistant"
 TYPE_ADDON = "addon"
+TYPE_DNS = "dns"
 CORE = "homeassistant"
 ADDONS_SERVICE = "addons"
+DNS = "supervisor-dns"
 REGISTRIES_SECRET = "supervisor-registries"  # noqa: S105 - the object's name
 """Logins of image registries, for the kubelets."""
 ADDON_CONTAINER = "addon"
@@ -57,6 +59,10 @@ def core_labels() -> dict[str, str]:
 def supervisor_labels() -> dict[str, str]:
     """Labels of what is the Supervisor's own and no workload's."""
     return _labels("supervisor", "supervisor")
+
+
+def dns_labels() -> dict[str, str]:
+    return _labels(DNS, TYPE_DNS)
 
 
 def addon_labels(slug: str) -> dict[str, str]:

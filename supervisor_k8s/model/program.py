@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired import dns
 from supervisor_k8s.model.desired.core import CONTAINER
-from supervisor_k8s.model.intent import CORE_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
 from supervisor_k8s.model.status import Live, current_pod, labels
 
 OWN_KEY = "supervisor"
@@ -50,9 +51,11 @@ def run_of(pod: Live, container: str) -> Run | None:
 
 
 def program_of(key: str) -> tuple[Mapping[str, str], str]:
-    """Labels of the pods and name of the container, for `homeassistant` or `addon/<slug>`."""
+    """Labels of the pods and name of the container, for `homeassistant`, `dns` or `addon/<slug>`."""
     if key == CORE_KEY:
         return {naming.LABEL_TYPE: naming.TYPE_CORE}, CONTAINER
+    if key == DNS_KEY:
+        return {naming.LABEL_TYPE: naming.TYPE_DNS}, dns.CONTAINER
     return {naming.LABEL_ADDON: naming.label_value(key.removeprefix("addon/"))}, naming.ADDON_CONTAINER
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+HOUSE_DOMAIN = "local.hass.io"
+"""Home Assistant's domain for the names of Core, add-ons and the Supervisor; nobody outside is asked about it."""
 MACHINES_BY_ARCH = {"amd64": "generic-x86-64", "aarch64": "generic-aarch64"}
 
 
@@ -23,8 +25,11 @@ class Site:
     machine: str = "generic-x86-64"
     image_pull_policy: str = "IfNotPresent"
     selinux_level: str | None = None
+    dns_address: str = ""
+    """ClusterIP of Service `supervisor-dns`, IPv4; not known before that was made (`services/dns.py`)."""
 
     @property
     def dns_searches(self) -> tuple[str, ...]:
-        """Search domains that make `core-mosquitto` an address: the headless Service `addons` holds the names."""
-        return (f"addons.{self.namespace}.svc.{self.cluster_domain}",)
+        """Search domains of Core's and the add-ons' pods: Home Assistant's own before the cluster's."""
+        services = f"svc.{self.cluster_domain}"
+        return (HOUSE_DOMAIN, f"{self.namespace}.{services}", services, self.cluster_domain)

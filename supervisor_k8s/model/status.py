@@ -188,6 +188,11 @@ def has_ended(pod: Live) -> bool:
     return "terminated" in _container(pod, ADDON_CONTAINER).get("state", {})
 
 
+def is_ready(pod: Live) -> bool:
+    """Whether Services lead to the pod."""
+    return _condition(pod, "Ready").get("status") == "True" and not is_terminating(pod)
+
+
 def is_terminating(live: Live) -> bool:
     return live.get("metadata", {}).get("deletionTimestamp") is not None
 

@@ -97,7 +97,7 @@ class Core:
         cluster: CoreCluster,
         converge: Callable[[str], Awaitable[None]],
         records: Records,
-        site: Site,
+        site: Callable[[], Site],
         image: str,
         neighbours: Neighbours,
         first_version: Callable[[], Awaitable[str]],
@@ -162,9 +162,9 @@ class Core:
             "version": record.version,
             "version_latest": latest or record.version,
             "update_available": is_newer(latest, record.version),
-            "machine": self._site.machine,
+            "machine": self._site().machine,
             "ip_address": self.address(),
-            "arch": self._site.arch,
+            "arch": self._site().arch,
             "image": self.image,
             "boot": record.boot,
             "port": self.port.number,
@@ -179,11 +179,11 @@ class Core:
     def workload(self) -> Workload:
         """What the cluster is to hold: the frozen launch, and around it what follows Core's port."""
         launch = self.record.intent.launch
-        text = nginx_text(self._running_version(), self.port, self._site)
+        text = nginx_text(self._running_version(), self.port, self._site())
         around = (
             *self._to.link_secrets(),
-            link_config(text, self._site),
-            *core_services(self.port, self._site),
+            link_config(text, self._site()),
+            *core_services(self.port, self._site()),
         )
         if launch is None:
             return Workload(key=CORE_KEY, labels=_LABELS, objects=around, running=False)
@@ -200,7 +200,7 @@ class Core:
         uuid = uuid4().hex
         live = self._cluster.get("StatefulSet", naming.CORE)
         secret = None if live is None else self._cluster.get("Secret", core_token_secret(live))
-        recovered = recovered_core(live, secret, uuid=uuid, site=self._site)
+        recovered = recovered_core(live, secret, uuid=uuid, site=self._site())
         if recovered is not None:
             _LOGGER.warning("Core's record was missing; rebuilt from the Core %s in the cluster", recovered.version)
         elif live is not None:
@@ -319,7 +319,7 @@ class Core:
         image = f"{self.image}:{record.version}"
         secret = token_secret(naming.CORE, naming.core_labels(), launch_id, token)
         record = replace(record, timezone=self._to.timezone())
-        objects = desired_core(record, launch_id=launch_id, version=record.version, image=image, site=self._site)
+        objects = desired_core(record, launch_id=launch_id, version=record.version, image=image, site=self._site())
         return Launch(
             id=launch_id,
             version=record.version,

@@ -42,6 +42,8 @@ class Records:
     """The user's store repositories as configured (`<url>[#<branch>]`), without the built-in ones."""
     ingress: Mapping[str, Any]
     link: Mapping[str, Any]
+    dns: Mapping[str, Any]
+    """Of the names' server: `address`, `servers`, `restarted` (services.dns)."""
     logins: Mapping[str, Any]
     """Home Assistant's users to what recognises their passwords (model.login)."""
     registries: Mapping[str, Mapping[str, str]]
@@ -66,6 +68,7 @@ class Records:
         self._link = StateFile(directory / "link.json")
         self._logins = StateFile(directory / "logins.json")
         self._registries = StateFile(directory / "registries.json")
+        self._dns = StateFile(directory / "dns.json")
         self._versions = StateFile(directory / "versions.json")
         self._own_versions = StateFile(directory / "own-versions.json")
         self._addons: dict[str, StateFile] = {}
@@ -105,6 +108,7 @@ class Records:
         self.registries = _read(self._registries, _registry_logins, absent={})
         self.versions = _read(self._versions, _mapping, absent={})
         self.own_versions = _read(self._own_versions, _mapping, absent={})
+        self.dns = _read(self._dns, _dns, absent={})
         self.addons = dict(self._read_addons(addons))
         self.damaged = tuple(sorted(_damaged(self._directory)))
 
@@ -169,6 +173,9 @@ class Records:
 
     async def save_link(self, value: Mapping[str, Any]) -> None:
         await self._write("link", self._link, value)
+
+    async def save_dns(self, value: Mapping[str, Any]) -> None:
+        await self._write("dns", self._dns, value)
 
     async def save_logins(self, value: Mapping[str, Any]) -> None:
         await self._write("logins", self._logins, value)
@@ -269,6 +276,10 @@ def _texts(data: Any) -> tuple[str, ...]:
 def _registry_logins(data: Any) -> Mapping[str, Mapping[str, str]]:
     keys = ("username", "password")
     return {host: {key: _text(login[key]) for key in keys} for host, login in _mapping_of_mappings(data).items()}
+
+
+def _dns(data: Any) -> Mapping[str, Any]:
+    return {**_mapping(data), "servers": _texts(data.get("servers", []))}
 
 
 def _mapping_of_mappings(data: Any) -> Mapping[str, Mapping[str, Any]]:

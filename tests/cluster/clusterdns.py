@@ -73,15 +73,15 @@ def _answers() -> bool:
 
 def _image(ctx: Context, name: str, files: dict[str, Path], entrypoint: list[str]) -> None:
     with ctx.step(f"image {name}") as step:
-        key = _key(step, files, entrypoint)
+        key = _key(step, name, files, entrypoint)
         archive = ctx.paths.image_cache / f"{name.rpartition('/')[2].replace(':', '-')}-{key[:12]}.tar"
         if not archive.exists():
             scratch.image(archive, name=name, files=files, entrypoint=entrypoint)
         import_archive(ctx.paths, step, archive, key=key)
 
 
-def _key(step: Step, files: dict[str, Path], entrypoint: list[str]) -> str:
-    digest = hashlib.sha256(json.dumps([sorted(files), entrypoint]).encode())
+def _key(step: Step, name: str, files: dict[str, Path], entrypoint: list[str]) -> str:
+    digest = hashlib.sha256(json.dumps([name, sorted(files), entrypoint]).encode())
     for _, source in sorted(files.items()):
         digest.update(source.read_bytes())
     step.write(f"content hash {digest.hexdigest()}")

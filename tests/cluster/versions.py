@@ -45,4 +45,5 @@ NAMESPACE = "home-assistant"
 """Where the product is installed by manifests/overlays/local."""
 
 PAUSE_IMAGE = f"localhost/supervisor-k8s-pause:{PAUSE}"
-COREDNS_IMAGE = f"localhost/coredns:{COREDNS}"
+COREDNS_IMAGE = f"docker.io/coredns/coredns:{COREDNS}"
+"""The default of the product's own setting, too; a unit test compares the two."""

@@ -245,7 +245,7 @@ async def test_runs_in_one_pod_are_kept(home: Home) -> None:
 async def test_the_journal_of_the_house(talking: Home) -> None:
     """By the names that programs have there; the node's own is not ours to read."""
     identifiers = (await talking.raw("GET", "/host/logs/identifiers")).data["identifiers"]
-    assert identifiers == [f"addon_{SLUG}", "hassio_supervisor", "homeassistant"]
+    assert identifiers == [f"addon_{SLUG}", "hassio_dns", "hassio_supervisor", "homeassistant"]
     for name in (f"addon_{SLUG}", f"app_{SLUG}"):
         for path in (f"/host/logs/identifiers/{name}", f"/host/logs/boots/0/identifiers/{name}"):
             assert (await lines(talking, f"{path}?no_colors"))[-1] == "line 149"

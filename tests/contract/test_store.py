@@ -85,7 +85,7 @@ async def test_install(home: Home) -> None:
     await home.client().store.install_addon("core_mosquitto")
     (addon,) = await home.client().addons.list()
     assert (addon.slug, addon.state, addon.version) == ("core_mosquitto", "stopped", "7.1.0")
-    assert [pod["metadata"]["name"] for pod in home.cluster.pods()] == ["homeassistant-0"]
+    assert {pod["metadata"]["labels"]["io.hass.type"] for pod in home.cluster.pods()} == {"homeassistant", "dns"}
     answer = await home.raw("POST", "/store/addons/core_mosquitto/install")
     assert (answer.status, answer.json["error_key"]) == (400, "app_already_installed_error")
 
@@ -108,7 +108,7 @@ async def test_image_that_cannot_be_pulled(home: Home) -> None:
     with pytest.raises(SupervisorBadRequestError, match=f"{IMAGE} cannot be pulled: manifest unknown"):
         await home.client().store.install_addon("core_mosquitto")
     assert await home.client().addons.list() == []
-    assert [pod["metadata"]["name"] for pod in home.cluster.pods()] == ["homeassistant-0"]
+    assert {pod["metadata"]["labels"]["io.hass.type"] for pod in home.cluster.pods()} == {"homeassistant", "dns"}
     assert (await home.client().jobs.info()).jobs == []
 
 

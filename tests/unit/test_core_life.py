@@ -79,7 +79,7 @@ class House:
             cluster=cluster,
             converge=self.reconciler.converge,
             records=records,
-            site=self.site,
+            site=lambda: self.site,
             image=IMAGE,
             first_version=self.outside.first_version,
             neighbours=Neighbours(
@@ -273,7 +273,8 @@ async def test_a_new_port_reaches_link_and_service_without_a_restart(house: Hous
     assert config is not None
     assert service is not None
     assert "https://127.0.0.1:8443/" in config["data"]["nginx.conf"]
-    assert [port["targetPort"] for port in service["spec"]["ports"]] == [8443, 8443]
+    ports = {port["port"]: port["targetPort"] for port in service["spec"]["ports"]}
+    assert ports == {80: 8443, 8123: 8443, 8443: 8443}
     assert ("touch", "Pod", POD) in house.cluster.calls
     assert house.pod_launches() == [before]
     assert house.core.info()["port"] == 8443

@@ -31,6 +31,7 @@ SITE = Site(
     supervisor_image="registry.test/supervisor:1",
     supervisor_address="10.96.0.20",
     shared_claim="shared",
+    dns_address="10.96.0.30",
 )
 TODAY, OLDER = "2026.11.0", "2026.2.3"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired import link
+from supervisor_k8s.model.desired.dns import pod_dns
 from supervisor_k8s.model.desired.pull import PULL_SECRETS
 from supervisor_k8s.model.intent import CoreRecord, Manifest
 from supervisor_k8s.model.site import Site
@@ -62,6 +63,9 @@ def core_services(port: link.CorePort, site: Site) -> tuple[Manifest, ...]:
         {"name": "http", "port": 80, "targetPort": port.number, "protocol": "TCP"},
         {"name": "http-legacy", "port": 8123, "targetPort": port.number, "protocol": "TCP"},
     ]
+    if port.number not in (80, 8123):
+        # The very number that Core tells add-ons.
+        ports.append({"name": "http-own", "port": port.number, "targetPort": port.number, "protocol": "TCP"})
     direct = [{"name": "http", "port": port.number, "targetPort": port.number, "protocol": "TCP"}]
     return (
         _service(naming.CORE, {"type": "ClusterIP", "ports": ports}, site),
@@ -99,8 +103,8 @@ def _pod(record: CoreRecord, launch_id: str, version: str, image: str, site: Sit
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "securityContext": security,
-        "dnsConfig": {"searches": list(site.dns_searches)},
         "imagePullSecrets": list(PULL_SECRETS),
+        **pod_dns(site),
         "initContainers": [_link_container(site), _wait_container(site)],
         "containers": [_core_container(record, launch_id, version, image, site)],
         "volumes": _volumes(site),

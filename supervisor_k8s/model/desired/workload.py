@@ -10,6 +10,7 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.desired.dns import pod_dns
 from supervisor_k8s.model.desired.network import (
     READY_PORT,
     addon_selector,
@@ -92,7 +93,7 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
     spec: dict[str, Any] = {
         "hostname": naming.pod_hostname(config.slug),
         "subdomain": naming.ADDONS_SERVICE,
-        "dnsConfig": {"searches": list(site.dns_searches)},
+        **pod_dns(site),
         # One pod at a time: the gate is lifted when no other pod of this add-on exists.
         "schedulingGates": [{"name": naming.GATE}],
         "nodeSelector": {"kubernetes.io/arch": KUBERNETES_ARCH.get(site.arch, site.arch)},

@@ -1,0 +1,222 @@
+"""The names of Home Assistant: keeps `supervisor-dns` true as pods come and go.
+
+The address of its Service stands in every pod that was started since, so it is recorded and asked for again. What is in
+the ConfigMap reaches CoreDNS when the kubelet refreshes the volume: by itself after a minute, at once when the pod is
+touched.
+"""
+
+import asyncio
+import ipaddress
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from supervisor_k8s.cluster.backoff import Backoff
+from supervisor_k8s.errors import ClusterError, ClusterRefusedError, NotReadyError, RefusedError, TookTooLongError
+from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.dns import addon_hosts, dns_config, dns_deployment, dns_service, house_hosts
+from supervisor_k8s.model.intent import DNS_KEY
+from supervisor_k8s.model.plan import Workload, stamped
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.status import NO_ADDRESS, Live, current_pod, has_ended, is_ready, labels, pod_address
+from supervisor_k8s.reconcile import Cluster
+from supervisor_k8s.remote.certificates import utc_now
+
+_LOGGER = logging.getLogger(__name__)
+UP_WAIT = 60.0
+"""Seconds for which our start waits for an answering server before Core and add-ons are launched."""
+AGAIN = 2.0
+"""Seconds after which pods are touched once more: a kubelet may hear of the touch before it hears of the content."""
+_LABELS = {naming.LABEL_TYPE: naming.TYPE_DNS}
+_ADDONS = {naming.LABEL_TYPE: naming.TYPE_ADDON}
+
+
+class DnsCluster(Cluster, Protocol):
+    """What names need of the cluster beyond the rest."""
+
+    async def touch(self, pod: Live) -> None:
+        """Have the kubelet refresh the pod's ConfigMap volumes now."""
+
+
+class DnsRecords(Protocol):
+    """Where it is kept (state.records.Records): `address`, `servers`, `restarted`."""
+
+    dns: Mapping[str, Any]
+
+    async def save_dns(self, value: Mapping[str, Any]) -> None: ...
+
+
+class Dns:
+    """Names of Core, add-ons and ourselves."""
+
+    def __init__(  # noqa: PLR0913 - its place in the house, keyword-only
+        self,
+        *,
+        cluster: DnsCluster,
+        converge: Callable[[str], Awaitable[None]],
+        poke: Callable[[str], None],
+        records: DnsRecords,
+        site: Site,
+        image: str,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._cluster = cluster
+        self._converge = converge
+        self._poke = poke
+        self._records = records
+        self._site = site
+        self._image = image
+        self._clock = clock
+        self._to_show = asyncio.Event()
+
+    # --- reading ---------------------------------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        """Where pods are made for: with the address of the server. NotReadyError before `prepare`."""
+        if not self._site.dns_address:
+            raise NotReadyError("The names' server has no address yet")
+        return self._site
+
+    @property
+    def servers(self) -> Sequence[str]:
+        """IPv4 addresses that the user wants asked for public names."""
+        servers: Sequence[str] = self._records.dns.get("servers", ())
+        return servers
+
+    def workload(self) -> Workload:
+        """What the cluster is to hold: names of everything that runs now, and who answers for them."""
+        core = self._cluster.get("Service", naming.CORE) or {}
+        hosts = (*house_hosts(self.site, core.get("spec", {}).get("clusterIP")), *addon_hosts(self._addresses()))
+        objects = (
+            dns_config(self.site, hosts, self.servers),
+            dns_service(self.site),
+            dns_deployment(self.site, self._image, self._records.dns.get("restarted")),
+        )
+        return Workload(key=DNS_KEY, labels=_LABELS, objects=objects, running=False)
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    async def prepare(self) -> None:
+        """Have the Service, with the address that it had where that can be."""
+        recorded = self._records.dns.get("address")
+        live = self._cluster.get("Service", naming.DNS)
+        if live is None or (recorded and live["spec"].get("clusterIP") != recorded):
+            live = await self._apply_service(recorded)
+        address = live["spec"]["clusterIP"]
+        if address != recorded:
+            await self._records.save_dns({**self._records.dns, "address": address})
+        self._site = replace(self._site, dns_address=address)
+
+    async def up(self) -> None:
+        """Wait until somebody answers: what starts without would miss every name. Not for ever: Core first of all."""
+        self._poke(DNS_KEY)
+        try:
+            await self._cluster.until(lambda: any(map(_answers, self._pods())) or None, within=UP_WAIT)
+        except TookTooLongError:
+            _LOGGER.warning(
+                "No pod of Deployment %s is ready: Core and add-ons that start now find no names until one is",
+                naming.DNS,
+            )
+
+    def on_change(self, kind: str, old: Live | None, new: Live | None) -> None:
+        """Listener of the watch cache: a name that comes, goes or moves, and what has to reach the servers' volumes."""
+        live = new or old
+        if live is None:
+            return
+        match kind, labels(live).get(naming.LABEL_TYPE):
+            case "Pod", naming.TYPE_ADDON if _reached(old) != _reached(new):
+                self._poke(DNS_KEY)
+            case "Service", naming.TYPE_CORE if _differ(old, new, "spec"):
+                self._poke(DNS_KEY)
+            case "ConfigMap", naming.TYPE_DNS if _differ(old, new, "data"):
+                self._to_show.set()
+            case "Pod", naming.TYPE_DNS if _answers(new) and not _answers(old):
+                self._to_show.set()
+
+    async def run(self) -> None:
+        """Have new content shown by the servers at once, for as long as we run. At first what was left to be shown."""
+        backoff = Backoff()
+        self._to_show.set()
+        while True:
+            await self._to_show.wait()
+            self._to_show.clear()
+            try:
+                await self._touch()
+                if not await self._changes_soon():
+                    await self._touch()
+            except ClusterError as error:
+                _LOGGER.debug("New names are shown a little later: %s", error)
+                self._to_show.set()
+                await backoff.wait()
+                continue
+            backoff.reset()
+
+    # --- verbs -----------------------------------------------------------------------------------------------
+
+    async def set_servers(self, servers: Sequence[str]) -> None:
+        """Ask these IPv4 addresses first for public names, then the cluster's DNS. RefusedError: one would be ours."""
+        if self.site.dns_address in servers or any(ipaddress.IPv4Address(server).is_loopback for server in servers):
+            raise RefusedError("A DNS server that asks itself never answers; name another one")
+        await self._records.save_dns({**self._records.dns, "servers": list(servers)})
+        await self._converge(DNS_KEY)
+
+    async def restart(self) -> None:
+        """New pods, one after the other: somebody always answers."""
+        await self._records.save_dns({**self._records.dns, "restarted": self._clock().isoformat()})
+        await self._converge(DNS_KEY)
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    async def _apply_service(self, address: str | None) -> Live:
+        wanted = replace(self._site, dns_address=address or "")
+        try:
+            return await self._cluster.apply(stamped(dns_service(wanted)))
+        except ClusterRefusedError as error:
+            if not address:
+                raise
+            _LOGGER.warning("Names have a new address; restart Core and add-ons that run: %s", error)
+        return await self._cluster.apply(stamped(dns_service(self._site)))
+
+    def _pods(self) -> Sequence[Live]:
+        return self._cluster.select("Pod", _LABELS)
+
+    def _addresses(self) -> Sequence[tuple[str, str]]:
+        """Slug and address of every add-on whose program runs."""
+        by_slug: dict[str, list[Live]] = defaultdict(list)
+        for pod in self._cluster.select("Pod", _ADDONS):
+            if slug := pod["metadata"].get("annotations", {}).get(naming.ANNOTATION_SLUG):
+                by_slug[slug].append(pod)
+        found = ((slug, _reached(current_pod(pods))) for slug, pods in by_slug.items())
+        return [(slug, address) for slug, address in found if address]
+
+    async def _touch(self) -> None:
+        for pod in self._pods():
+            await self._cluster.touch(pod)
+
+    async def _changes_soon(self) -> bool:
+        try:
+            async with asyncio.timeout(AGAIN):
+                await self._to_show.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _reached(pod: Live | None) -> str | None:
+    """Where the program of an add-on's pod is reached; None when there is none any more, or not yet."""
+    if pod is None or has_ended(pod):
+        return None
+    address = pod_address([pod])
+    return None if address == NO_ADDRESS else address
+
+
+def _answers(pod: Live | None) -> bool:
+    return pod is not None and is_ready(pod)
+
+
+def _differ(old: Live | None, new: Live | None, part: str) -> bool:
+    return (old or {}).get(part) != (new or {}).get(part)
