@@ -8,7 +8,7 @@ and what is expected, never the value, which may be a password.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import voluptuous as vol
@@ -86,9 +86,16 @@ def merge(defaults: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def validate(
-    schema: Schema | None, options: Mapping[str, Any], *, secrets: Mapping[str, Any], app: str
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What `!secret` refers to."""
+
+    values: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    trouble: str = ""
+    """Why there are none, where there should be some."""
+
+
+def validate(schema: Schema | None, options: Mapping[str, Any], *, secrets: Secrets, app: str) -> dict[str, Any]:
     """Options as the add-on gets them: coerced, `!secret` filled in, unknown keys dropped (also inside mappings).
 
     `schema` None (`schema: false`) knows no option, so none remains. AddonOptionsInvalidError says what is wrong.
@@ -109,7 +116,7 @@ def ui_schema(schema: Schema | None) -> list[dict[str, Any]] | None:
 # --- validation --------------------------------------------------------------------------------------------------
 
 
-def _mapping(schema: Schema, given: Any, secrets: Mapping[str, Any], parent: str | None) -> dict[str, Any]:
+def _mapping(schema: Schema, given: Any, secrets: Secrets, parent: str | None) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise _MisfitError(f"Option '{parent}' must be a mapping" if parent else "The options must be a mapping")
     accepted = {
@@ -129,7 +136,7 @@ def _may_be_absent(element: Any) -> bool:
     return isinstance(inner, str) and inner.endswith("?")
 
 
-def _element(element: Any, value: Any, secrets: Mapping[str, Any], key: str) -> Any:
+def _element(element: Any, value: Any, secrets: Secrets, key: str) -> Any:
     if isinstance(element, Mapping):
         return _mapping(element, value, secrets, key)
     if isinstance(element, list):
@@ -141,14 +148,15 @@ def _element(element: Any, value: Any, secrets: Mapping[str, Any], key: str) -> 
     return _value(element, value, secrets, key)
 
 
-def _value(word: str, value: Any, secrets: Mapping[str, Any], key: str) -> Any:
+def _value(word: str, value: Any, secrets: Secrets, key: str) -> Any:
     if value is None:
         raise _MisfitError(f"Missing required option '{key}'")
     if isinstance(value, str) and value.startswith(SECRET):
         name = value.removeprefix(SECRET)
-        value = secrets.get(name)
+        value = secrets.values.get(name)
         if value is None or isinstance(value, (Mapping, list, set)):  # a secret is one word, number or time
-            raise _MisfitError(f"Unknown secret '{name}' in option '{key}'")
+            why = f": {secrets.trouble}" if secrets.trouble else ""
+            raise _MisfitError(f"Unknown secret '{name}' in option '{key}'{why}")
     element = parse(word)
     check = _CHECKS.get(element.kind) if element else None
     if element is None or check is None:

@@ -11,6 +11,7 @@ from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError
 from supervisor_k8s.model import options as option_model
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import InstalledAddon
+from supervisor_k8s.model.options import Secrets
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.store import documents
 
@@ -87,16 +88,27 @@ class AddonSettings:
         known_secrets = await self._secrets()
         return option_model.validate(config.schema, options, secrets=known_secrets, app=config.slug)
 
-    async def _secrets(self) -> Mapping[str, Any]:
-        """Core's secrets; empty when there is no such file or it is no mapping. Add-ons may write there, so it may be
-        anything.
+    async def _secrets(self) -> Secrets:
+        """Core's secrets; none when there is no such file. Add-ons may write there, so it may be anything; what is
+        wrong with it is said without what is in it.
         """
         try:
             content = await self._read(SECRETS)
-            values = await asyncio.to_thread(documents.parse, content, ".yaml") if content else None
-        except (StorageError, ValueError):  # UnicodeDecodeError among them
-            return {}
-        return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+        except StorageError as error:
+            return Secrets(trouble=str(error))
+        if not content:
+            return Secrets()
+        if len(content) > documents.SIZE_LIMIT:
+            return Secrets(trouble=f"{SECRETS} is larger than {documents.SIZE_LIMIT // 1024} kB")
+        try:
+            values = await asyncio.to_thread(documents.parse, content, ".yaml")
+        except ValueError:  # UnicodeDecodeError among them
+            return Secrets(trouble=f"{SECRETS} is no plain YAML")
+        if values is None:
+            return Secrets()
+        if not isinstance(values, dict):
+            return Secrets(trouble=f"{SECRETS} is no mapping of names to values")
+        return Secrets({str(key): value for key, value in values.items()})
 
 
 def known_ports(config: AddonConfig, wanted: Mapping[str, int | None]) -> dict[str, int | None]:

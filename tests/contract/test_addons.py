@@ -231,6 +231,34 @@ async def test_own_options(home: Home) -> None:
     assert (answer.status, answer.message) == (403, "This can be only read by the app itself!")
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "homeassistant/secrets.yaml on the shared volume cannot be used: a part of it is a symbolic link"),
+        ("mqtt_password: *hunter2", "homeassistant/secrets.yaml is no plain YAML"),
+        ("- mqtt_password", "homeassistant/secrets.yaml is no mapping of names to values"),
+        ("mqtt_password: hunter2 #" + "x" * 300_000, "homeassistant/secrets.yaml is larger than 256 kB"),
+    ],
+)
+async def test_secrets_that_cannot_be_read(home: Home, content: str | None, why: str) -> None:
+    """Where an option refers to one, the refusal says what is wrong with the file, and nothing of what is in it."""
+    file = home.share / "homeassistant" / "secrets.yaml"
+    file.parent.mkdir(exist_ok=True)
+    if content is None:
+        (home.share / "elsewhere.yaml").write_text("mqtt_password: hunter2\n")
+        file.symlink_to("../elsewhere.yaml")
+    else:
+        file.write_text(content)
+    await home.install(SLUG)
+    login = {"username": "me", "password": "!secret mqtt_password"}
+    body = {"options": {"logins": [login], "require_certificate": False}}
+    answer = await home.raw("POST", f"/addons/{SLUG}/options", json=body)
+    assert answer.status == 400
+    assert f"Unknown secret 'mqtt_password' in option 'logins.password': {why}" in answer.message
+    assert "hunter2" not in answer.text
+    assert (await home.raw("POST", f"/addons/{SLUG}/start")).data == {}
+
+
 async def test_options_of_another_addon_are_hidden(home: Home) -> None:
     """Only managers see them."""
     await home.install(SLUG, start=True)

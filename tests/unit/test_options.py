@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from supervisor_k8s.errors import AddonOptionsInvalidError
-from supervisor_k8s.model.options import merge, ui_schema, validate
+from supervisor_k8s.model.options import Secrets, merge, ui_schema, validate
 
 SECRETS = {"pw": "hush", "number": 42, "several": ["hush"], "deep": {"a": "hush"}, "huge": 10**400}
 
 
 def validated(schema: dict[str, Any] | None, options: dict[str, Any]) -> dict[str, Any]:
-    return validate(schema, options, secrets=SECRETS, app="local_example")
+    return validate(schema, options, secrets=Secrets(SECRETS), app="local_example")
 
 
 @pytest.mark.parametrize(
