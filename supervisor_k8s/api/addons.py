@@ -1,11 +1,13 @@
 """`/addons/…`: installed add-ons. Installing and updating have their place in `store`; older paths lead there."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import voluptuous as vol
 
 from supervisor_k8s.api import envelope, shown, views
+from supervisor_k8s.api.answers import Stats
+from supervisor_k8s.api.answers_addons import AddonInfo, AddonList, NotInstalledInfo, OptionsChecked
 from supervisor_k8s.api.logs import addon_log, log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import (
@@ -37,18 +39,18 @@ SYSTEM = {
 }
 
 
-async def installed(call: Call) -> Any:
+async def installed(call: Call) -> AddonList:
     return {"addons": shown.addon_items(call.services, views.addon_item)}
 
 
-async def info(call: Call) -> Any:
+async def info(call: Call) -> AddonInfo | NotInstalledInfo:
     """An add-on that is only in the store answers too: the frontend shows its page from here."""
     slug = call.addon
     try:
         answer = await shown.addon_info(call.services, slug)
     except AddonNotInstalledError:
         options = call.services.repositories.addon(slug).options
-        return {**await shown.store_info(call.services, slug), "state": AddonState.UNKNOWN.value, "options": options}
+        return {**await shown.store_info(call.services, slug), "state": AddonState.UNKNOWN, "options": options}
     if not _may_see_options(call, slug):
         answer["options"] = {}
     return answer
@@ -77,7 +79,7 @@ async def system_options(call: Call) -> None:
     await call.services.addon_settings.set_user(slug, **changes)
 
 
-async def validate_options(call: Call) -> Any:
+async def validate_options(call: Call) -> OptionsChecked:
     candidate = await envelope.body(call.request)
     if not isinstance(candidate, Mapping):
         raise RefusedError("Options must be an object")
@@ -85,7 +87,7 @@ async def validate_options(call: Call) -> Any:
     return {"message": message, "valid": not message, "pwned": None}
 
 
-async def own_options(call: Call) -> Any:
+async def own_options(call: Call) -> Mapping[str, Any]:
     if call.part("app") != "self":
         raise ForbiddenError("This can be only read by the app itself!")
     try:
@@ -100,11 +102,11 @@ async def security(call: Call) -> None:
         await call.services.addon_settings.set_user(slug, protected=call.body["protected"])
 
 
-async def stats(call: Call) -> Any:
+async def stats(call: Call) -> Stats:
     slug = call.services.addons.get(call.addon).slug
     if call.services.addons.state(slug) is not AddonState.STARTED:
         raise AddonNotRunningError(app=slug)
-    return await call.services.stats.of(addon_key(slug))
+    return cast("Stats", await call.services.stats.of(addon_key(slug)))
 
 
 async def run(call: Call, name: str, work: Callable[[str], Awaitable[None]]) -> None:
@@ -148,7 +150,7 @@ ROUTES: tuple[Route, ...] = (
     get("/addons/{app}/info", info),
     post("/addons/{app}/options", options, OPTIONS),
     post("/addons/{app}/sys_options", system_options, SYSTEM),
-    post("/addons/{app}/options/validate", validate_options),
+    post("/addons/{app}/options/validate", validate_options, reads=vol.Schema(dict)),
     get("/addons/{app}/options/config", own_options),
     post("/addons/{app}/security", security, {vol.Optional("protected"): vol.Boolean()}),
     post("/addons/{app}/start", start),
@@ -156,7 +158,7 @@ ROUTES: tuple[Route, ...] = (
     post("/addons/{app}/restart", restart),
     post("/addons/{app}/rebuild", rebuild, {vol.Optional("force", default=False): vol.Boolean()}),
     post("/addons/{app}/uninstall", uninstall, {vol.Optional("remove_config", default=False): vol.Boolean()}),
-    post("/addons/{app}/stdin", stdin),
+    post("/addons/{app}/stdin", stdin, reads="application/octet-stream"),
     get("/addons/{app}/stats", stats),
     *log_routes("/addons/{app}", addon_log),
 )

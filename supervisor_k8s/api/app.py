@@ -23,6 +23,7 @@ from supervisor_k8s.api import (
     jobs,
     metrics,
     network,
+    openapi,
     plugins,
     registries,
     resolution,
@@ -48,7 +49,7 @@ AREAS = (
 def all_routes() -> tuple[Route, ...]:
     """Every route we serve, the ones with fixed paths first: `/mounts/options` is no mount of that name."""
     routes = [route for area in AREAS for route in area.ROUTES]
-    return tuple(sorted((*routes, *absent.routes()), key=_variable_parts))
+    return tuple(sorted((*routes, *absent.routes(), openapi.own_route(all_routes)), key=_variable_parts))
 
 
 def create_app(own: Services) -> web.Application:

@@ -15,6 +15,10 @@ from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, ForbiddenError, LoginNoTextError, UserListError
 
 REALM = {"WWW-Authenticate": 'Basic realm="Home Assistant Authentication"'}
+LOGIN = vol.Schema({"username": str, "user": str, "password": str})
+"""What may be in a body; either name of the first will do."""
+UNKNOWN = (500,)
+"""Core is there and says something that nobody foresaw."""
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -67,9 +71,9 @@ async def users(call: Call) -> Users:
 
 
 ROUTES: tuple[Route, ...] = (
-    get("/auth", login),
-    post("/auth", login),
+    get("/auth", login, fails=UNKNOWN),
+    post("/auth", login, reads=LOGIN, fails=UNKNOWN),
     post("/auth/reset", reset, {vol.Required("username"): str, vol.Required("password"): str}),
     delete("/auth/cache", clear_cache),
-    get("/auth/list", users),
+    get("/auth/list", users, fails=UNKNOWN),
 )

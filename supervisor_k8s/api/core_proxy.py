@@ -143,15 +143,12 @@ async def _answer(
 
 
 def _below(prefix: str, methods: tuple[str, ...]) -> tuple[Route, ...]:
-    fixed = (
-        (f"{prefix}/websocket", websocket),
-        (f"{prefix}/api/websocket", websocket),
-        (f"{prefix}/api/stream", stream),
-    )
+    sockets = (f"{prefix}/websocket", f"{prefix}/api/websocket")
     return (
-        *(Route(method="GET", path=path, handler=handler) for path, handler in fixed),
-        Route(method="GET", path=f"{prefix}/api/", handler=rest),
-        *(Route(method=method, path=f"{prefix}/api/{{path:.+}}", handler=rest) for method in methods),
+        *(Route(method="GET", path=path, handler=websocket, fails=(502,)) for path in sockets),
+        Route(method="GET", path=f"{prefix}/api/stream", handler=stream, media="*/*"),
+        Route(method="GET", path=f"{prefix}/api/", handler=rest, media="*/*"),
+        *(Route(method=method, path=f"{prefix}/api/{{path:.+}}", handler=rest, media="*/*") for method in methods),
     )
 
 

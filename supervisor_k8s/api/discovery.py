@@ -1,9 +1,8 @@
 """`/discovery…`: what add-ons tell Home Assistant Core about themselves."""
 
-from typing import Any
-
 import voluptuous as vol
 
+from supervisor_k8s.api.answers import Discovered, DiscoveryList, DiscoverySent
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError
 from supervisor_k8s.model.discovery import DiscoveryMessage
@@ -11,7 +10,7 @@ from supervisor_k8s.model.discovery import DiscoveryMessage
 SCHEMA = {vol.Required("service"): str, vol.Required("config"): dict}
 
 
-def _shown(message: DiscoveryMessage) -> dict[str, Any]:
+def _shown(message: DiscoveryMessage) -> Discovered:
     return {
         "addon": message.addon,
         "service": message.service,
@@ -20,13 +19,13 @@ def _shown(message: DiscoveryMessage) -> dict[str, Any]:
     }
 
 
-async def messages(call: Call) -> Any:
+async def messages(call: Call) -> DiscoveryList:
     call.require_core()
     found, services = call.services.discovery.listing()
     return {"discovery": [_shown(message) for message in found], "services": services}
 
 
-async def send(call: Call) -> Any:
+async def send(call: Call) -> DiscoverySent:
     caller, service = call.caller, call.body["service"]
     if caller is None or caller.slug is None or service not in caller.discovery:
         raise ForbiddenError("Apps must list services they provide via discovery in their config!")
@@ -34,7 +33,7 @@ async def send(call: Call) -> Any:
     return {"uuid": message.uuid}
 
 
-async def message(call: Call) -> Any:
+async def message(call: Call) -> Discovered:
     call.require_core()
     return _shown(call.services.discovery.get(call.part("uuid")))
 

@@ -208,4 +208,4 @@ async def _websocket(
         return None
 
 
-ROUTES: tuple[Route, ...] = (Route(method="*", path="/ingress/{token}/{path:.*}", handler=page),)
+ROUTES: tuple[Route, ...] = (Route(method="*", path="/ingress/{token}/{path:.*}", handler=page, media="*/*"),)

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, Callable
+from typing import Literal
 
 from aiohttp import web
 
 from supervisor_k8s.api.keys import STREAMING
-from supervisor_k8s.api.routes import Call, Handler, Route, get
+from supervisor_k8s.api.routes import Call, Handler, Parameter, Route, get
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import RefusedError, SupervisorError
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
@@ -30,6 +31,14 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FIRST_WAIT = 1.0
 """Seconds that a follower's headers wait for the first entry, which they name."""
 TEXT = "text/plain"
+ASKED = (
+    Parameter("lines", "query", int),
+    Parameter("verbose", "query", str),
+    Parameter("format", "query", Literal["verbose"]),
+    Parameter("no_colors", "query", str),
+    Parameter("Range", "header", str),
+)
+"""All of it is a wish: what is not understood is as if it were not there."""
 UNBUFFERED = {"X-Accel-Buffering": "no"}
 IDENTIFIERS = {CORE_KEY: "homeassistant", OWN_KEY: "hassio_supervisor", DNS_KEY: "hassio_dns"}
 """Names of programs in the journal; of add-ons it is `addon_<slug>`."""
@@ -44,13 +53,17 @@ def log_routes(prefix: str, key: Workload) -> tuple[Route, ...]:
     return (
         *plain_and_followed(f"{prefix}/logs", key),
         *plain_and_followed(f"{prefix}/logs/boots/{{bootid}}", key),
-        get(f"{prefix}/logs/latest", _serve(key, latest=True), raw=TEXT),
+        _log(f"{prefix}/logs/latest", _serve(key, latest=True)),
     )
 
 
 def plain_and_followed(path: str, key: Workload) -> tuple[Route, ...]:
     """The log as it is now, and as it goes on."""
-    return get(path, _serve(key), raw=TEXT), get(f"{path}/follow", _serve(key, follow=True), raw=TEXT)
+    return _log(path, _serve(key)), _log(f"{path}/follow", _serve(key, follow=True))
+
+
+def _log(path: str, handler: Handler) -> Route:
+    return get(path, handler, raw=TEXT, asks=ASKED)
 
 
 def _serve(key: Workload, *, follow: bool = False, latest: bool = False) -> Handler:

@@ -33,6 +33,6 @@ async def remove_registry(call: Call) -> None:
 
 ROUTES: tuple[Route, ...] = (
     get("/docker/registries", registries),
-    post("/docker/registries", add_registries),
+    post("/docker/registries", add_registries, reads=LOGINS),
     delete("/docker/registries/{hostname}", remove_registry),
 )

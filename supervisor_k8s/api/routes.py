@@ -84,8 +84,8 @@ class Route:
     handler: Handler
     schema: vol.Schema | None = None
     raw: str | None = None
-    reads: vol.Schema | None = None
-    """The body, where the handler reads it itself."""
+    reads: vol.Schema | str | None = None
+    """The body, where the handler reads it itself; a text is the content type of one that may be anything."""
     media: str | None = None
     """Content type of a success outside the envelope; `*/*` when everything but our refusals is somebody else's."""
     asks: tuple[Parameter, ...] = ()

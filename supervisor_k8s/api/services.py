@@ -3,12 +3,17 @@
 What a caller may do is what its running launch was granted, as with all other rights.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
+
+import voluptuous as vol
 
 from supervisor_k8s.api import envelope
+from supervisor_k8s.api.answers import Service, ServiceList
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import ForbiddenError
 from supervisor_k8s.model.access import Caller
+from supervisor_k8s.model.discovery import SERVICE_SCHEMAS
 
 
 def _caller(call: Call, service: str) -> Caller:
@@ -18,11 +23,11 @@ def _caller(call: Call, service: str) -> Caller:
     return call.caller
 
 
-async def services(call: Call) -> Any:
-    return {"services": call.services.registry.listing()}
+async def services(call: Call) -> ServiceList:
+    return {"services": cast("list[Service]", call.services.registry.listing())}
 
 
-async def service(call: Call) -> Any:
+async def service(call: Call) -> Mapping[str, Any]:
     name = call.services.registry.known(call.part("service"))
     _caller(call, name)
     return call.services.registry.get(name)
@@ -44,6 +49,6 @@ async def withdraw(call: Call) -> None:
 ROUTES: tuple[Route, ...] = (
     get("/services", services),
     get("/services/{service}", service),
-    post("/services/{service}", publish),
+    post("/services/{service}", publish, reads=vol.Schema(vol.Any(*SERVICE_SCHEMAS.values())), fails=(409,)),
     delete("/services/{service}", withdraw),
 )

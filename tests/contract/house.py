@@ -29,6 +29,7 @@ from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from tests import builders
+from tests.described import as_described
 from tests.fake_core import FakeCore
 from tests.fakes import FakeCluster
 
@@ -191,7 +192,11 @@ class Home:
     async def living(self) -> AsyncIterator["Home"]:
         """From our first start until our last end."""
         self.share.mkdir(parents=True, exist_ok=True)
-        async with self.core, aiohttp.ClientSession() as self.http, asyncio.TaskGroup() as tasks:
+        async with (
+            self.core,
+            aiohttp.ClientSession(middlewares=[as_described]) as self.http,
+            asyncio.TaskGroup() as tasks,
+        ):
             self._tasks = tasks
             try:
                 await self.start()
