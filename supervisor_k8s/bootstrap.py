@@ -30,6 +30,7 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.remote.leaked_passwords import LeakedPasswords
 from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
@@ -50,6 +51,7 @@ from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.ingress import Ingress
+from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.logins import Logins
@@ -218,6 +220,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
 
     addon_settings = AddonSettings(
         records=records,
+        installed=lambda: tuple(addons.installed()),
         get=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
         config=config_of,
         read=volume.read,
@@ -275,8 +278,13 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     host = Host(
         share=Path(settings.share), own_pod=lambda: own_pod, own_node=lambda: own_node, kubernetes=lambda: kubernetes
     )
+    leaks = Leaks(
+        fetch=LeakedPasswords(url=settings.leaks_url).fetch,
+        enabled=lambda: bool(preferences.get("pwned")),
+        passwords=addon_settings.passwords,
+    )
     resolution = Resolution(
-        checks={"free_space": host.check_space},
+        checks={"free_space": host.check_space, "addon_pwned": leaks.check},
         remedies={},
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
@@ -291,6 +299,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         addons=addons,
         addon_input=AddonInput(cluster=cluster, config=addons.config),
         addon_settings=addon_settings,
+        leaks=leaks,
         core=core,
         core_update=CoreUpdate(
             core=core,

@@ -273,6 +273,10 @@ class VersionsUnavailableError(SupervisorError):
     message = "The versions at {url} cannot be read: {reason}"
 
 
+class LeaksUnavailableError(SupervisorError):
+    message = "The service that knows leaked passwords cannot be asked: {reason}"
+
+
 class CoreNotRunningError(RefusedError):
     message = "Home Assistant is not running"
 

@@ -77,7 +77,7 @@ class House:
     async def _life(self) -> None:
         """From nothing known to running, and on until cancelled. What fails for good ends the process."""
         async with asyncio.TaskGroup() as tasks:
-            for begin in (self.cluster.run, self.services.jobs.run, self.link.run):
+            for begin in (self.cluster.run, self.services.jobs.run, self.services.leaks.run, self.link.run):
                 tasks.create_task(begin())
             await self.cluster.listed(within=FIRST_LIST)
             await self._begin()

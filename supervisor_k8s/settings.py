@@ -175,6 +175,8 @@ class Settings:
     own_versions_url: str | None = _read("SUPERVISOR_K8S_UPDATES_URL", _text, default=None)
     """Where the Supervisor's own versions are offered, a JSON file `{"channel": …, "supervisor": …}`; `{channel}` is
     filled in. Without it the Supervisor is updated by its manifests alone."""
+    leaks_url: str = _read("SUPERVISOR_K8S_LEAKS_URL", default="https://api.pwnedpasswords.com/range/{prefix}")
+    """Which passwords have leaked; `{prefix}` is filled in with five digits of a hash, and nothing else is told."""
     image_pull_policy: str = _read(
         "SUPERVISOR_K8S_IMAGE_PULL_POLICY", _one_of("IfNotPresent", "Always", "Never"), default="IfNotPresent"
     )

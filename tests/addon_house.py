@@ -137,6 +137,7 @@ class House:
         self.reconciler = Reconciler(cluster=hand, render=self._render, key_of=self._key_of)
         self.settings = AddonSettings(
             records=records,
+            installed=lambda: tuple(self.addons.installed()),
             get=lambda slug: self.addons.get(slug),  # noqa: PLW0108 - made below
             config=config_of,
             read=self.volume.read,

@@ -21,6 +21,8 @@ from supervisor_k8s.model.access import CallerKind, Role
 from supervisor_k8s.model.intent import addon_key, job_group
 from supervisor_k8s.model.status import AddonState
 
+LEAKS_WAIT = 3.0
+"""Seconds for the question whether passwords leaked; the start button waits for this answer."""
 _PORT = vol.Match(r"^\d+(/(tcp|udp))?$")
 
 OPTIONS = {
@@ -83,8 +85,11 @@ async def validate_options(call: Call) -> OptionsChecked:
     candidate = await envelope.body(call.request)
     if not isinstance(candidate, Mapping):
         raise RefusedError("Options must be an object")
-    message = await call.services.addon_settings.validate(call.services.addons.get(call.addon).slug, candidate or None)
-    return {"message": message, "valid": not message, "pwned": None}
+    found = await call.services.addon_settings.validate(call.services.addons.get(call.addon).slug, candidate or None)
+    message, pwned = found.fault, await call.services.leaks.any_leaked(found.passwords, within=LEAKS_WAIT)
+    if pwned is not False and call.services.preferences.get("force_security"):
+        message = "App uses pwned secrets!" if pwned else "Error happening on pwned secrets check!"
+    return {"message": message, "valid": not message, "pwned": pwned}
 
 
 async def own_options(call: Call) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from supervisor_k8s.services.dns import Dns
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.ingress import Ingress
+from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.preferences import Preferences
@@ -41,6 +42,7 @@ class Services:
     addons: Addons
     addon_input: AddonInput
     addon_settings: AddonSettings
+    leaks: Leaks
     core: Core
     core_update: CoreUpdate
     versions: Versions

@@ -7,7 +7,7 @@ and what is expected, never the value, which may be a password.
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,6 +104,22 @@ def validate(schema: Schema | None, options: Mapping[str, Any], *, secrets: Secr
         return _mapping(schema or {}, options, secrets, None)
     except _MisfitError as error:
         raise AddonOptionsInvalidError(app=app, validation_error=str(error)) from None
+
+
+def passwords(schema: Schema | None, options: Mapping[str, Any]) -> frozenset[str]:
+    """The values of type `password` in validated options."""
+    return frozenset(found for name, value in options.items() for found in _passwords((schema or {})[name], value))
+
+
+def _passwords(element: Any, value: Any) -> Iterator[str]:
+    if isinstance(element, Mapping):
+        for name, inner in value.items():
+            yield from _passwords(element[name], inner)
+    elif isinstance(element, list):
+        for item in value:
+            yield from _passwords(element[0], item)
+    elif value and (word := parse(element)) and word.kind == "password":
+        yield value
 
 
 def ui_schema(schema: Schema | None) -> list[dict[str, Any]] | None:

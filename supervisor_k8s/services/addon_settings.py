@@ -3,8 +3,8 @@ launch is frozen, so choices take effect with the next start.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError, StorageError
@@ -19,6 +19,16 @@ SECRETS = "homeassistant/secrets.yaml"
 """The file on the shared volume to which `!secret` in options refers, as it does in Core's own configuration."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Of options that somebody wants to give to an add-on."""
+
+    fault: str = ""
+    """Why they would be refused; empty when they are valid."""
+    passwords: frozenset[str] = field(default=frozenset(), repr=False)
+    """What stands in valid ones where a password is expected, secrets filled in."""
+
+
 class AddonSettings:
     """Reads and changes the `user` half of records."""
 
@@ -26,12 +36,14 @@ class AddonSettings:
         self,
         *,
         records: Records,
+        installed: Callable[[], Collection[str]],
         get: Callable[[str], InstalledAddon],
         config: Callable[[InstalledAddon], AddonConfig],
         read: Callable[[str], Awaitable[bytes | None]],
     ) -> None:
-        """`read` gives a file of the shared volume, or StorageError."""
+        """`installed` gives slugs; `read` a file of the shared volume, or StorageError."""
         self._records = records
+        self._installed = installed
         self._get = get
         self._config = config
         self._read = read
@@ -46,14 +58,19 @@ class AddonSettings:
         config = self._config(record)
         return await self._validated(config, option_model.merge(config.options, record.user.get("options") or {}))
 
-    async def validate(self, slug: str, candidate: Mapping[str, Any] | None) -> str:
-        """Why `candidate` (or what is stored) would be refused; empty when it is valid."""
+    async def validate(self, slug: str, candidate: Mapping[str, Any] | None) -> Judgement:
+        """What is to be said of `candidate`, or of what is stored."""
         record = self._get(slug)
+        config = self._config(record)
         try:
-            await self._validated(self._config(record), candidate or self.merged(slug))
+            options = await self._validated(config, candidate or self.merged(slug))
         except AddonOptionsInvalidError as error:
-            return str(error.fields["validation_error"])
-        return ""
+            return Judgement(fault=str(error.fields["validation_error"]))
+        return Judgement(passwords=option_model.passwords(config.schema, options))
+
+    async def passwords(self) -> Mapping[str, Collection[str]]:
+        """Those in the options of all add-ons, by slug; of options that are not valid none."""
+        return {slug: (await self.validate(slug, None)).passwords for slug in self._installed()}
 
     async def change(self, slug: str, changes: Mapping[str, Any]) -> None:
         """Store what `POST /addons/<slug>/options` asks for; everything is checked before anything is stored."""

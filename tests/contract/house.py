@@ -162,6 +162,8 @@ class Home:
     """Of the version file; nobody listens there."""
     node: dict[str, Any] | None = None
     """Our node, where we may ask for it."""
+    leaks_url: str = "http://127.0.0.1:9/{prefix}"
+    """Of the service that knows leaked passwords; nobody listens there."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     cluster_kind: type["HouseCluster"] = HouseCluster
@@ -215,6 +217,7 @@ class Home:
             share=str(self.share),
             state=str(self.folder / "state"),
             versions_url=self.versions_url,
+            leaks_url=self.leaks_url,
             repositories={"core": f"{self.store}/core"} if self.store else {},
         )
         self.house = build(

@@ -55,7 +55,7 @@ async def test_nothing_is_restarted(home: Home) -> None:
     assert {pod["spec"]["imagePullSecrets"][0]["name"] for pod in before} == {"supervisor-registries"}
     await home.raw("POST", PATH, json={"ghcr.io": LOGIN})
     assert home.cluster.select("Pod", {}) == before
-    assert len(before) == 2
+    assert len(before) >= 2
 
 
 async def test_refused(home: Home) -> None:

@@ -377,7 +377,7 @@ async def test_secrets_that_are_no_plain_file(house: House, kind: str, why: str)
                 file.write_text("pin: 1234\nbad: !!bool maybe\n")
     await house.install(schema={"pin": "str"}, options={"pin": "!secret pin"})
     async with asyncio.timeout(5):
-        said = await house.settings.validate(SLUG, None)
+        said = (await house.settings.validate(SLUG, None)).fault
     assert said.startswith(f"Unknown secret 'pin' in option 'pin'{why}")
     assert "elsewhere" not in said
 
