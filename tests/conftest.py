@@ -1,8 +1,11 @@
 """The tiers: unit and contract always run; integration and e2e when they are asked for, and then they must run."""
 
+import gc
 from pathlib import Path
 
 import pytest
+
+gc.disable()  # until all tests are there: to look through what is being imported frees nothing
 
 HERE = Path(__file__).parent
 TIERS = {"integration": 180, "e2e": 900}
@@ -32,3 +35,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = chosen
     if left_out:
         config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is there now stays until the end: not to be looked through again and again."""
+    gc.freeze()
+    gc.enable()

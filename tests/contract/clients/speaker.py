@@ -22,10 +22,14 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-import aiohasupervisor
-import aiohttp
-from aiohasupervisor import models
-from aiohasupervisor.exceptions import ERROR_KEYS
+from mashumaro.config import BaseConfig
+
+BaseConfig.lazy_compilation = True  # models that are not used are not made ready: that would take a second
+
+import aiohasupervisor  # noqa: E402 - as it is said above
+import aiohttp  # noqa: E402
+from aiohasupervisor import models  # noqa: E402
+from aiohasupervisor.exceptions import ERROR_KEYS  # noqa: E402
 
 CLIENT = aiohasupervisor.SupervisorClient
 
