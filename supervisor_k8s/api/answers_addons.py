@@ -173,4 +173,4 @@ class OptionsChecked(TypedDict):
 
     message: str
     valid: bool
-    pwned: None
+    pwned: bool | None

@@ -102,7 +102,15 @@ def _all(node: vol.All) -> JsonSchema:
 
 
 def _range(node: vol.Range) -> JsonSchema:
-    limits = {"minimum": node.min, "maximum": node.max}
+    return _limits(minimum=node.min, maximum=node.max)
+
+
+def _length(node: vol.Length) -> JsonSchema:
+    """Of texts and lists: each keyword matters for its own type only."""
+    return _limits(minLength=node.min, minItems=node.min, maxLength=node.max, maxItems=node.max)
+
+
+def _limits(**limits: Any) -> JsonSchema:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
@@ -112,6 +120,7 @@ _VALIDATORS: Mapping[type, Callable[[Any], JsonSchema]] = {
     vol.In: lambda node: {"enum": list(node.container)},
     vol.Coerce: lambda node: PLAIN[node.type],
     vol.Range: _range,
+    vol.Length: _length,
     vol.Match: lambda node: {"type": "string", "pattern": node.pattern.pattern},
 }
 

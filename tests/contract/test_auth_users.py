@@ -64,7 +64,12 @@ async def test_users_and_passwords(home: Home) -> None:
     """For people: the list of users who have a name to log in with, and a new password."""
     home.core.answers["config/auth/list"] = [
         {
-            **{"id": "1", "username": "me", "name": "Me", "is_owner": True, "is_active": True, "local_only": False},
+            "id": "1",
+            "username": "me",
+            "name": "Me",
+            "is_owner": True,
+            "is_active": True,
+            "local_only": False,
             "group_ids": ["system-admin"],
         },
         {"id": "2", "username": None, "name": "Supervisor"},
