@@ -114,19 +114,12 @@ def _limits(**limits: Any) -> JsonSchema:
     return {name: limit for name, limit in limits.items() if limit is not None}
 
 
-def _length(node: vol.Length) -> JsonSchema:
-    """Of lists; no text of a request has a bound."""
-    limits = {"minItems": node.min, "maxItems": node.max}
-    return {name: limit for name, limit in limits.items() if limit is not None}
-
-
 _VALIDATORS: Mapping[type, Callable[[Any], JsonSchema]] = {
     vol.All: _all,
     vol.Any: lambda node: one_of([of_voluptuous(item) for item in node.validators]),
     vol.In: lambda node: {"enum": list(node.container)},
     vol.Coerce: lambda node: PLAIN[node.type],
     vol.Range: _range,
-    vol.Length: _length,
     vol.Length: _length,
     vol.Match: lambda node: {"type": "string", "pattern": node.pattern.pattern},
 }
