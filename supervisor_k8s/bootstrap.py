@@ -35,6 +35,7 @@ from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
@@ -42,6 +43,7 @@ from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.boot_failures import BootFailures
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
@@ -57,7 +59,9 @@ from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.notices import Notices
+from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.remedies import remedies
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
@@ -71,7 +75,7 @@ from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
 from supervisor_k8s.upkeep import first_version, known_versions, latest_core
-from supervisor_k8s.wiring import connect, key_of
+from supervisor_k8s.wiring import connect, key_of, verbs
 
 
 async def run(settings: Settings) -> None:
@@ -284,8 +288,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         passwords=addon_settings.passwords,
     )
     resolution = Resolution(
-        checks={"free_space": host.check_space, "addon_pwned": leaks.check},
-        remedies={},
+        checks={
+            "free_space": host.check_space,
+            "addon_pwned": leaks.check,
+            **AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue).by_slug,
+        },
+        remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
     )
@@ -351,10 +359,21 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             save=kept_logs.save,
             wanted=lambda key: key == CORE_KEY or key.removeprefix("addon/") in addons.installed(),
         ),
+        pod_troubles=PodTroubles(
+            cluster=cluster,
+            key_of=lambda live: key_of(live, addons),
+            keys=lambda: (CORE_KEY, *map(addon_key, records.addons)),
+            faults=resolution,
+        ),
+        boot_failures=BootFailures(
+            record=lambda slug: records.addons.get(slug),  # noqa: PLW0108 - it is another mapping after each change
+            state=addons.state,
+            faults=resolution,
+        ),
         store_faults=StoreFaults(
             built_in=settings.repositories,
-            report=resolution.report,
-            settle=resolution.settle,
+            failures=lambda: repositories.failures,
+            faults=resolution,
         ),
         stage=stage,
     )

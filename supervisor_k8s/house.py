@@ -24,11 +24,13 @@ from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
+from supervisor_k8s.services.boot_failures import BootFailures
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.notices import Notices
+from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.state.records import Records
 
@@ -61,6 +63,8 @@ class House:
     notices: Notices
     log_keeper: LogKeeper
     store_faults: StoreFaults
+    pod_troubles: PodTroubles
+    boot_failures: BootFailures
     stage: "Stage"
 
     async def live(self, port: int, metrics_port: int) -> None:
@@ -85,7 +89,7 @@ class House:
             for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
                 tasks.create_task(begin())
             own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
-            for begin in (*own, *(watchdog.run for watchdog in self.watchdogs)):
+            for begin in (*own, self.pod_troubles.run, *(watchdog.run for watchdog in self.watchdogs)):
                 tasks.create_task(begin())
             await self._finish_what_was_left()
             while True:
@@ -101,6 +105,8 @@ class House:
         await self.services.core.prepare()
         await self.services.repositories.start()
         await self.rebuild.look()
+        for slug in self.records.addons:
+            self.boot_failures.begin(slug)
         self.stage.name = "startup"
 
     async def _finish_what_was_left(self) -> None:

@@ -1,4 +1,6 @@
-"""Who hears whom: the signals and listeners between the parts of a house. Nothing is decided here."""
+"""Who hears whom: the signals and listeners between the parts of a house, and whose verbs suggestions call. Nothing is
+decided here.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -7,12 +9,17 @@ from typing import Any
 from supervisor_k8s import log
 from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
+from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.reconcile import Live
+from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.images import Images
+from supervisor_k8s.services.remedies import Verbs
+from supervisor_k8s.services.repositories import Repositories
 
 
 def connect(house: House) -> None:
@@ -26,11 +33,16 @@ def connect(house: House) -> None:
     house.states.changed.connect(house.watchdogs[0].on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
+    house.cluster.subscribe(house.pod_troubles.on_change)
+    house.recovery.failed.connect(house.boot_failures.failed)
+    house.states.looked.connect(house.boot_failures.look)
+    house.services.addon_settings.changed.connect(house.boot_failures.look)
     house.services.jobs.event.connect(send)
     house.services.resolution.event.connect(send)
     house.services.resolution.event.connect(house.notices.on_event)
     house.home_assistant.on_connected(house.notices.tell_again)
     house.services.repositories.read.connect(house.store_faults.look)
+    house.services.repositories.read.connect(lambda _: house.services.resolution.look_soon())
     house.services.repositories.reloaded.connect(
         lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
     )
@@ -45,20 +57,20 @@ def connect_records(house: House) -> None:
     """What is wrong with our own files is an issue that people see; a record that is there again is acted upon."""
     resolution, rebuild = house.services.resolution, house.rebuild
     for name in house.records.damaged:
-        resolution.report(Fault("state_file_damaged", Context.SUPERVISOR, name))
+        resolution.report(Fault(Cause.STATE_FILE_DAMAGED, Context.SUPERVISOR, name))
 
     def written(error: StateFileError | None) -> None:
-        fault = Fault("state_not_written", Context.SUPERVISOR)
+        fault = Fault(Cause.STATE_NOT_WRITTEN, Context.SUPERVISOR)
         resolution.settle(fault) if error is None else resolution.report(fault)
 
     def missed(slug: str) -> None:
-        resolution.report(Fault("addon_record_lost", Context.ADDON, slug))
+        resolution.report(Fault(Cause.ADDON_RECORD_LOST, Context.ADDON, slug))
 
     def rebuilt(slug: str) -> None:
-        resolution.report(Fault("addon_record_rebuilt", Context.ADDON, slug))
+        resolution.report(Fault(Cause.ADDON_RECORD_REBUILT, Context.ADDON, slug))
 
     def found(slug: str) -> None:
-        resolution.settle(Fault("addon_record_lost", Context.ADDON, slug))
+        resolution.settle(Fault(Cause.ADDON_RECORD_LOST, Context.ADDON, slug))
         house.reconciler.poke(addon_key(slug))
         house.states.look(slug)
 
@@ -99,3 +111,21 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return DNS_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else f"addon/{slug}"
+
+
+def verbs(addons: Addons, settings: AddonSettings, images: Images, repositories: Repositories) -> Verbs:
+    """What suggestions come to."""
+
+    async def pull(slug: str, progress: Progress) -> None:
+        user = addons.get(slug).user
+        await images.pull(f"{user['image']}:{user['version']}", progress.stage)
+
+    return Verbs(
+        start=addons.start,
+        restart=addons.restart,
+        uninstall=addons.uninstall,
+        pull=pull,
+        boot_manually=lambda slug: settings.change(slug, {"boot": "manual"}),
+        fetch_store=repositories.repair,
+        remove_store=repositories.remove,
+    )

@@ -54,6 +54,8 @@ class FakeCluster:
         self.connected = True
         self.behaviours: dict[str, Behaviour] = {}
         self.calls: list[tuple[str, str, str]] = []
+        self.events: dict[str, list[Object]] = defaultdict(list)
+        """Warning Events by the UID of what they are about."""
         self.refused: dict[str, str] = {}
         self.metrics: dict[str, Object] = {}
         """Kinds that the API server does not accept, with its reason."""
@@ -140,6 +142,10 @@ class FakeCluster:
 
     async def touch(self, pod: Mapping[str, Any]) -> None:
         self._call("touch", "Pod", pod["metadata"]["name"])
+
+    async def warnings(self, uid: str) -> Sequence[Object]:
+        self._call("warnings", "Event", uid)
+        return self.events[uid]
 
     async def pod_metrics(self, pod: str) -> Object | None:
         self._call("pod_metrics", "Pod", pod)

@@ -10,6 +10,7 @@ from datetime import datetime
 from supervisor_k8s.cluster.apply import Applier
 from supervisor_k8s.cluster.cache import Cache, Listener
 from supervisor_k8s.cluster.client import Client
+from supervisor_k8s.cluster.kinds import KINDS
 from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.cluster.watch import Pace, Watches
 from supervisor_k8s.model.intent import Manifest
@@ -113,6 +114,13 @@ class Cluster:
     async def touch(self, pod: Live) -> None:
         """Make the kubelet refresh the pod's ConfigMap volumes now."""
         await self._applier.touch(pod)
+
+    async def warnings(self, uid: str) -> Sequence[Live]:
+        """Warning Events about the object with this UID. ClusterError."""
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
+        found = await self._client.request("GET", KINDS["Event"].path(self.namespace), query=query)
+        events: list[Live] = found["items"]
+        return events
 
     async def pod_metrics(self, pod: str) -> Live | None:
         """What a pod uses; None when nobody measured it."""

@@ -50,6 +50,7 @@ KINDS = {
         _part("Secret", "secrets"),
         _part("ConfigMap", "configmaps"),
         Kind(name="PersistentVolumeClaim", api="v1", plural="persistentvolumeclaims"),
+        Kind(name="Event", api="v1", plural="events"),
         Kind(name="Lease", api="coordination.k8s.io/v1", plural="leases"),
     )
 }

@@ -1,13 +1,16 @@
-"""Issues and suggestions as values, and as REST and websocket show them. Pure.
+"""Issues and suggestions as values, and as REST and websocket show them; which suggestions an issue has. Pure.
 
 `context` is a closed set in the client (aiohasupervisor 0.8.1 `models/resolution.py`): one unknown word and Core loses
-the whole answer. `type` is open there, yet Core shows a repair for a few pairs only.
+the whole answer. Types of issues and suggestions are upstream's words, too; what they are too coarse for is told by the
+key `reason` of `reference_extra`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
+
+from supervisor_k8s.model.repository import LOCAL
 
 
 class Context(StrEnum):
@@ -24,16 +27,110 @@ class Context(StrEnum):
     SYSTEM = "system"
 
 
+class Cause(StrEnum):
+    """What is wrong, in words as fine as ours are. Those of the first group are upstream's own issue types."""
+
+    BOOT_FAIL = "boot_fail"
+    DEPRECATED_ADDON = "deprecated_addon"
+    DETACHED_ADDON_MISSING = "detached_addon_missing"
+    DETACHED_ADDON_REMOVED = "detached_addon_removed"
+    FREE_SPACE = "free_space"
+    MISSING_IMAGE = "missing_image"
+    PWNED = "pwned"
+    UPDATE_FAILED = "update_failed"
+    UPDATE_ROLLBACK = "update_rollback"
+
+    ADDON_MANIFEST_INVALID = "addon_manifest_invalid"
+    ADDON_RECORD_LOST = "addon_record_lost"
+    ADDON_RECORD_REBUILT = "addon_record_rebuilt"
+    STATE_FILE_DAMAGED = "state_file_damaged"
+    STATE_NOT_WRITTEN = "state_not_written"
+    STORE_NOT_LOADED = "store_not_loaded"
+
+    CANNOT_START = "cannot_start"
+    EVICTED = "evicted"
+    NOT_ADMITTED = "not_admitted"
+    NOT_MOUNTED = "not_mounted"
+    NO_SANDBOX = "no_sandbox"
+    OUT_OF_MEMORY = "out_of_memory"
+    UNHEALTHY = "unhealthy"
+    UNSCHEDULABLE = "unschedulable"
+
+
+COARSE: Mapping[Cause, str] = {
+    Cause.ADDON_MANIFEST_INVALID: "corrupt_repository",
+    Cause.ADDON_RECORD_LOST: "corrupt_filesystem",
+    Cause.ADDON_RECORD_REBUILT: "corrupt_filesystem",
+    Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
+    Cause.STATE_NOT_WRITTEN: "fatal_error",
+    Cause.STORE_NOT_LOADED: "fatal_error",
+    Cause.CANNOT_START: "fatal_error",
+    Cause.EVICTED: "fatal_error",
+    Cause.NOT_ADMITTED: "fatal_error",
+    Cause.NOT_MOUNTED: "fatal_error",
+    Cause.NO_SANDBOX: "fatal_error",
+    Cause.OUT_OF_MEMORY: "fatal_error",
+    Cause.UNHEALTHY: "fatal_error",
+    Cause.UNSCHEDULABLE: "fatal_error",
+}
+"""Upstream's issue type for a cause that is none itself."""
+
+
+class Cure(StrEnum):
+    """Suggestions of upstream's that are made here."""
+
+    DISABLE_BOOT = "disable_boot"
+    EXECUTE_RELOAD = "execute_reload"
+    EXECUTE_REMOVE = "execute_remove"
+    EXECUTE_REPAIR = "execute_repair"
+    EXECUTE_RESET = "execute_reset"
+    EXECUTE_RESTART = "execute_restart"
+    EXECUTE_START = "execute_start"
+
+
+CURES: Mapping[tuple[Cause, Context], tuple[Cure, ...]] = {
+    (Cause.BOOT_FAIL, Context.ADDON): (Cure.EXECUTE_START, Cure.DISABLE_BOOT),
+    (Cause.DEPRECATED_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),
+    (Cause.DETACHED_ADDON_REMOVED, Context.ADDON): (Cure.EXECUTE_REMOVE,),
+    (Cause.MISSING_IMAGE, Context.ADDON): (Cure.EXECUTE_REPAIR,),
+    (Cause.OUT_OF_MEMORY, Context.ADDON): (Cure.EXECUTE_RESTART,),
+    (Cause.UNHEALTHY, Context.ADDON): (Cure.EXECUTE_RESTART,),
+    (Cause.ADDON_MANIFEST_INVALID, Context.STORE): (Cure.EXECUTE_RESET, Cure.EXECUTE_REMOVE),
+    (Cause.STORE_NOT_LOADED, Context.STORE): (Cure.EXECUTE_RELOAD, Cure.EXECUTE_REMOVE),
+}
+"""What is suggested for an issue. What is not here, only a person can put right."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong, apart from when it was noticed: two equal faults are one issue."""
 
-    type: str
+    cause: Cause
     context: Context
     reference: str | None = None
     """What exactly: an add-on's slug, a repository's, a file's name."""
     extra: tuple[tuple[str, Any], ...] = ()
     """Further facts for the client's text, as pairs."""
+
+    @property
+    def type(self) -> str:
+        """Upstream's word."""
+        return COARSE.get(self.cause, self.cause.value)
+
+
+def cures(fault: Fault) -> Sequence[Cure]:
+    """What could be done about a fault. The folder of the user's own add-ons is neither cloned nor removed."""
+    return () if fault.reference == LOCAL else CURES.get((fault.cause, fault.context), ())
+
+
+class Faults(Protocol):
+    """Who is told of faults (services.resolution.Resolution)."""
+
+    def report(self, fault: Fault) -> None:
+        """There is a fault; said again, nothing happens."""
+
+    def settle(self, fault: Fault) -> None:
+        """The fault is gone; an unknown one is fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +138,7 @@ class Suggestion:
     """What could be done about a fault."""
 
     uuid: str
-    type: str
+    type: Cure
     fault: Fault
     auto: bool = False
     """Will be done by itself."""
@@ -61,7 +158,7 @@ def show_issue(issue: Issue) -> dict[str, Any]:
 
 def show_suggestion(suggestion: Suggestion) -> dict[str, Any]:
     return {
-        "type": suggestion.type,
+        "type": suggestion.type.value,
         **_about(suggestion.fault),
         "uuid": suggestion.uuid,
         "auto": suggestion.auto,
@@ -91,8 +188,9 @@ def support(unsupported: Iterable[str]) -> dict[str, Any]:
 
 
 def _about(fault: Fault) -> Mapping[str, Any]:
+    reason = {"reason": fault.cause.value} if fault.cause in COARSE else {}
     return {
         "context": fault.context.value,
         "reference": fault.reference,
-        "reference_extra": dict(fault.extra) or None,
+        "reference_extra": {**reason, **dict(fault.extra)} or None,
     }

@@ -3,35 +3,59 @@
 from collections.abc import Mapping
 from typing import Any
 
+from supervisor_k8s.model.issue import Cause, Context
+
 SHOWN_BY_CORE = frozenset(
     {
-        ("addon", "app_port_conflict"), ("addon", "boot_fail"), ("addon", "deprecated_addon"),
-        ("addon", "deprecated_arch_addon"), ("addon", "detached_addon_missing"), ("addon", "detached_addon_removed"),
-        ("addon", "pwned"), ("mount", "mount_failed"), ("system", "disk_lifetime"), ("system", "docker_config"),
-        ("system", "free_space"), ("system", "multiple_data_disks"), ("system", "reboot_required"),
+        ("addon", "app_port_conflict"), ("addon", "boot_fail"), ("addon", "deprecated_arch_addon"),
+        ("addon", "detached_addon_missing"), ("addon", "detached_addon_removed"), ("addon", "pwned"),
+        ("mount", "mount_failed"), ("system", "disk_lifetime"), ("system", "docker_config"),
+        ("system", "free_space"), ("system", "multiple_data_disks"), ("system", "ntp_sync_failed"),
+        ("system", "reboot_required"),
     }
 )  # fmt: skip
-"""Context and type of issues that become repairs by themselves (Core 2026.2 and 2026.11)."""
+"""Context and type of issues that become repairs by themselves (Core 2026.11, `hassio/coordinator.py`). For
+`deprecated_addon` it has texts, and does not use them.
+"""
 
 WORDS: Mapping[str, str] = {
-    "state_file_damaged": "The file {reference} of the Supervisor's own data was damaged and set aside. What it held "
-    "is missing; what could be rebuilt from the cluster was.",
-    "state_not_written": "The Supervisor cannot write to its own volume. Changes are lost at its next restart.",
-    "addon_record_lost": "The record of add-on {reference} is lost, and its manifest is in no store. It is left as it "
-    "runs, and cannot be managed before its store is back.",
-    "addon_record_rebuilt": "The record of add-on {reference} was lost and rebuilt from the cluster. Please look "
+    Cause.STATE_FILE_DAMAGED: "The file {reference} of the Supervisor's own data was damaged and set aside. What it "
+    "held is missing; what could be rebuilt from the cluster was.",
+    Cause.STATE_NOT_WRITTEN: "The Supervisor cannot write to its own volume. Changes are lost at its next restart.",
+    Cause.ADDON_RECORD_LOST: "The record of add-on {reference} is lost, and its manifest is in no store. It is left as "
+    "it runs, and cannot be managed before its store is back.",
+    Cause.ADDON_RECORD_REBUILT: "The record of add-on {reference} was lost and rebuilt from the cluster. Please look "
     "through its options.",
-    "update_rollback": "The update of Home Assistant did not work: the version before it runs again. The Supervisor's "
-    "log says why.",
-    "update_failed": "The update of Home Assistant failed. The Supervisor's log says why.",
-    "addon_manifest_invalid": "The store {reference} has add-ons that cannot be read: {manifests}",
+    Cause.UPDATE_ROLLBACK: "The update of Home Assistant did not work: the version before it runs again. The "
+    "Supervisor's log says why.",
+    Cause.UPDATE_FAILED: "The update of Home Assistant failed. The Supervisor's log says why.",
+    Cause.ADDON_MANIFEST_INVALID: "The store {reference} has add-ons that cannot be read: {manifests}",
+    Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",
+    Cause.DEPRECATED_ADDON: "Add-on {reference} is deprecated: its authors do not look after it any more. Its "
+    "documentation may name a replacement.",
+    Cause.MISSING_IMAGE: "The image of {who} cannot be pulled: {message}",
+    Cause.CANNOT_START: "{who} cannot be started: {message}",
+    Cause.EVICTED: "The cluster has taken {who} off its node: {message}",
+    Cause.NOT_ADMITTED: "The cluster does not let {who} in: {message}",
+    Cause.NOT_MOUNTED: "A volume of {who} cannot be mounted: {message}",
+    Cause.NO_SANDBOX: "The node cannot prepare the pod of {who}: {message}",
+    Cause.OUT_OF_MEMORY: "{who} was ended because it used more memory than it may.",
+    Cause.UNHEALTHY: "{who} runs and does not answer: {message}",
+    Cause.UNSCHEDULABLE: "No node can take {who}: {message}",
 }
+"""By cause; `{who}` is the add-on or Home Assistant."""
 
 
 def notification(issue: Mapping[str, Any]) -> dict[str, str]:
     """What `persistent_notification.create` is given for an issue in the shape of the API. Its id is the issue's."""
-    facts = {**(issue.get("reference_extra") or {}), "reference": issue.get("reference")}
-    about = f"{issue['type']} ({issue['context']}{': ' + facts['reference'] if facts['reference'] else ''})"
-    words = WORDS.get(issue["type"])
+    extra, reference = issue.get("reference_extra") or {}, issue.get("reference")
+    who = "Home Assistant" if issue["context"] == Context.CORE else f"add-on {reference}"
+    words = WORDS.get(extra.get("reason", issue["type"]))
+    about = f"{issue['type']} ({issue['context']}{': ' + reference if reference else ''})"
+    facts = {"message": "no reason given", **extra, "reference": reference, "who": who}
     message = words.format_map(facts) if words else f"The Supervisor has found a problem: {about}"
-    return {"notification_id": issue["uuid"], "title": "Supervisor", "message": message}
+    return {
+        "notification_id": issue["uuid"],
+        "title": "Supervisor",
+        "message": message[:1].upper() + message[1:],
+    }

@@ -92,7 +92,7 @@ def observe_addon(pods: Sequence[Live], intent: Intent, job: Live | None = None)
             return Status(state=AddonState.ERROR, reason=lost, sandbox_lost=True)
         if pod is not None:
             return _observe_pod(pod)
-        if job is not None and any(_condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed")):
+        if job is not None and any(condition(job, kind).get("status") == "True" for kind in ("Complete", "Failed")):
             return Status(state=AddonState.ERROR, reason="its pod was deleted", exit_code=SIGKILLED, fatal=True)
         return Status(state=AddonState.STARTUP, reason="the former pod has not ended yet" if pods else None)
     if intent.wanted is Wanted.EXITED and (ended := exited_pod(own, intent)):
@@ -125,9 +125,9 @@ def observe_core(pod: Live | None) -> Status:
         return Status(state=AddonState.STOPPED, reason=None if pod is None else "is being stopped")
     if problem := _cannot_run(pod):
         return problem
-    if _condition(pod, "Ready").get("status") == "True":
+    if condition(pod, "Ready").get("status") == "True":
         return Status(state=AddonState.STARTED, ready=True)
-    crashed = next((s for s in _container_statuses(pod) if _waiting(s).get("reason") == "CrashLoopBackOff"), None)
+    crashed = next((s for s in container_statuses(pod) if _waiting(s).get("reason") == "CrashLoopBackOff"), None)
     if crashed is not None:
         last: Live = crashed.get("lastState", {}).get("terminated", {})
         reason = f"container {crashed['name']} keeps ending with exit code {last.get('exitCode', 'unknown')}"
@@ -142,7 +142,7 @@ def observe_pull(pods: Sequence[Live]) -> PullState:
     pod = current_pod(pods)
     if pod is None:
         return PullState()
-    for status in _container_statuses(pod):
+    for status in container_statuses(pod):
         waiting = _waiting(status)
         reason = waiting.get("reason")
         if "running" in status["state"] or "terminated" in status["state"] or reason in PROVES_PULLED:
@@ -151,9 +151,9 @@ def observe_pull(pods: Sequence[Live]) -> PullState:
             return PullState(stage="failed", done=True, failure=waiting.get("message") or reason)
         if reason is not None:
             return PullState(stage="pulling")
-    if lost := _evicted(pod):
+    if lost := evicted(pod):
         return PullState(stage="failed", done=True, failure=lost)
-    if _condition(pod, "PodScheduled").get("status") == "True":
+    if condition(pod, "PodScheduled").get("status") == "True":
         return PullState(stage="scheduled")
     return PullState(stage=_waits_for(pod) or "waiting for a node")
 
@@ -172,7 +172,7 @@ def running_container(pod: Live, name: str) -> str | None:
     """Names the running instance of a pod's container: another one after every restart. None while it does not run,
     or its node does not say.
     """
-    if _is_unreported(pod):
+    if is_unreported(pod):
         return None
     found = _container(pod, name)
     return f"{pod['metadata']['uid']}/{found.get('restartCount', 0)}" if _runs(pod, name) else None
@@ -190,7 +190,7 @@ def has_ended(pod: Live) -> bool:
 
 def is_ready(pod: Live) -> bool:
     """Whether Services lead to the pod."""
-    return _condition(pod, "Ready").get("status") == "True" and not is_terminating(pod)
+    return condition(pod, "Ready").get("status") == "True" and not is_terminating(pod)
 
 
 def is_terminating(live: Live) -> bool:
@@ -223,13 +223,13 @@ def _observe_pod(pod: Live) -> Status:
         return _ended(ended)
     if problem := _cannot_run(pod):
         return problem
-    ready = _condition(pod, "Ready")
+    ready = condition(pod, "Ready")
     if ready.get("status") == "True":
         return Status(state=AddonState.STARTED, ready=True)
     began = program.get("state", {}).get("running", {}).get("startedAt")
     # "Ready" turned false after the program began, so it was true once: a running add-on does not go back to startup.
     if began and (ready.get("lastTransitionTime") or "") > began:
-        silent = _is_unreported(pod)
+        silent = is_unreported(pod)
         why = "the node does not report" if silent else ready.get("message") or "does not answer its readiness probe"
         return Status(state=AddonState.STARTED, reason=why, unreported=silent)
     if pod.get("status", {}).get("phase") == "Unknown":
@@ -252,8 +252,8 @@ def _ended(ended: Live) -> Status:
 
 def _sandbox_lost(pod: Live) -> str | None:
     """Why the pod's own report is not to be trusted, or None."""
-    if evicted := _evicted(pod):
-        return evicted
+    if lost := evicted(pod):
+        return lost
     hold = _container(pod, HOLD_CONTAINER)
     if hold.get("restartCount", 0) > 0 or "terminated" in hold.get("state", {}):
         return "the pod was lost with its node's container runtime"
@@ -273,7 +273,7 @@ def _lost_alone(pod: Live, own: Sequence[Live]) -> str | None:
     return None if any(not _sandbox_lost(other) for other in others) else lost
 
 
-def _evicted(pod: Live) -> str | None:
+def evicted(pod: Live) -> str | None:
     """The kubelet or a controller ended the pod as a whole (eviction, admission, node shutdown): its own words."""
     status: Live = pod.get("status", {})
     if status.get("phase") != "Failed" or not status.get("reason"):
@@ -283,7 +283,7 @@ def _evicted(pod: Live) -> str | None:
 
 
 def _cannot_run(pod: Live) -> Status | None:
-    for status in _container_statuses(pod):
+    for status in container_statuses(pod):
         waiting = _waiting(status)
         reason, message = waiting.get("reason"), waiting.get("message") or ""
         if reason in FATAL_WAITS and NOT_YET not in message:
@@ -302,24 +302,24 @@ def _waits_for(pod: Live) -> str | None:
     """What a pod that is not ready waits for, where it is more than its ordinary way."""
     if is_gated(pod):
         return "waits for its turn"
-    scheduled = _condition(pod, "PodScheduled")
+    scheduled = condition(pod, "PodScheduled")
     if scheduled.get("reason") == "Unschedulable":
         return f"no node can take it: {scheduled.get('message', 'no reason given')}"
-    for status in _container_statuses(pod):
+    for status in container_statuses(pod):
         waiting = _waiting(status)
         if waiting.get("message"):
             return f"{waiting.get('reason')}: {waiting['message']}"
     return None
 
 
-def _container_statuses(pod: Live) -> list[Live]:
+def container_statuses(pod: Live) -> list[Live]:
     status: Live = pod.get("status", {})
     found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     return [{"state": {}, **entry} for entry in found]
 
 
 def _container(pod: Live, name: str) -> Live:
-    return next((status for status in _container_statuses(pod) if status["name"] == name), {})
+    return next((status for status in container_statuses(pod) if status["name"] == name), {})
 
 
 def _waiting(status: Live) -> Live:
@@ -331,15 +331,15 @@ def _runs(pod: Live, name: str) -> bool:
     return "running" in _container(pod, name).get("state", {})
 
 
-def _condition(pod: Live, kind: str) -> Live:
+def condition(pod: Live, kind: str) -> Live:
     conditions: Sequence[Live] = pod.get("status", {}).get("conditions") or ()
-    return next((condition for condition in conditions if condition["type"] == kind), {})
+    return next((entry for entry in conditions if entry["type"] == kind), {})
 
 
-def _is_unreported(pod: Live) -> bool:
+def is_unreported(pod: Live) -> bool:
     """Whether the node controller called the pod not ready, not the kubelet, which tells of both conditions."""
     return (
-        _condition(pod, "Ready").get("status") == "False" and _condition(pod, "ContainersReady").get("status") == "True"
+        condition(pod, "Ready").get("status") == "False" and condition(pod, "ContainersReady").get("status") == "True"
     )
 
 

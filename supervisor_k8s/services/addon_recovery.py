@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.errors import AddonStartError, BusyError, NotReadyError, SupervisorError
+from supervisor_k8s.events import Signal
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Wanted, job_group
 from supervisor_k8s.model.launch import boot_phase
@@ -70,6 +71,8 @@ class AddonRecovery:
         self._phase_done = asyncio.Event()
         self._few = asyncio.Semaphore(AT_ONCE)
         self._tasks: asyncio.TaskGroup | None = None
+        self.failed: Signal[str] = Signal()
+        """Slug of an add-on that did not come up; it may be tried again."""
 
     def attend(self, slug: str) -> None:
         """Something about this add-on changed: see whether it needs a hand."""
@@ -144,6 +147,8 @@ class AddonRecovery:
         work = self._let_go if down else self._complete
         async with contextlib.nullcontext() if down else self._few:
             error = await self._jobs.attempt("app_recover", slug, job_group(slug), lambda _: work(slug))
+        if error is not None and not isinstance(error, MAY_PASS):
+            self.failed(slug)
         if isinstance(error, MAY_PASS):
             _LOGGER.info("Add-on %s is not brought to an end yet: %s", slug, error)
         elif error is not None and patient.complaint != str(error):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError, StorageError
+from supervisor_k8s.events import Signal
 from supervisor_k8s.model import options as option_model
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import InstalledAddon
@@ -42,6 +43,8 @@ class AddonSettings:
         read: Callable[[str], Awaitable[bytes | None]],
     ) -> None:
         """`installed` gives slugs; `read` a file of the shared volume, or StorageError."""
+        self.changed: Signal[str] = Signal()
+        """Slug of an add-on of which something else was chosen."""
         self._records = records
         self._installed = installed
         self._get = get
@@ -100,6 +103,7 @@ class AddonSettings:
         """Store single values of the `user` half (protected, system_managed, …)."""
         self._get(slug)
         await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
+        self.changed(slug)
 
     async def _validated(self, config: AddonConfig, options: Mapping[str, Any]) -> Mapping[str, Any]:
         known_secrets = await self._secrets()

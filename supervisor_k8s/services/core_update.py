@@ -18,12 +18,12 @@ from supervisor_k8s.errors import (
     CoreVersionInstalledError,
     SupervisorError,
 )
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.model.status import AddonState, Status
 
 _LOGGER = logging.getLogger(__name__)
-ROLLED_BACK = Fault("update_rollback", Context.CORE)
-FAILED = Fault("update_failed", Context.CORE)
+ROLLED_BACK = Fault(Cause.UPDATE_ROLLBACK, Context.CORE)
+FAILED = Fault(Cause.UPDATE_FAILED, Context.CORE)
 
 
 class Updatable(Protocol):
@@ -59,6 +59,8 @@ class CoreUpdate:
             raise CoreUpdateError("Cannot determine latest version of Home Assistant for update")
         if wanted == before:
             raise CoreVersionInstalledError(version=wanted)
+        self.settle(ROLLED_BACK)  # what came of an earlier try; this one may end like it, and is then told anew
+        self.settle(FAILED)
         ran = self.core.status().state is AddonState.STARTED
         try:
             await self.core.switch(wanted, on_stage)
@@ -66,8 +68,6 @@ class CoreUpdate:
         except CoreStartError as error:
             why = str(error)
         if why is None:
-            self.settle(ROLLED_BACK)
-            self.settle(FAILED)
             return
         _LOGGER.error("The update of Home Assistant to %s failed: %s", wanted, why)
         if not ran:

@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor_k8s.errors import RefusedError
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.reconcile import Live
 
 FEATURES: tuple[str, ...] = ()
 """Words from the client's closed set (`HostFeature`): nothing of it can be done from a pod."""
 STAT_WAIT = 5.0
 """Seconds a look at the shared volume may take: a network volume that hangs must not hang `/host/info`."""
-LOW_SPACE = 2**30
-"""Free bytes below which the volume counts as full; upstream's figure."""
 GIB = 2**30
+LOW_SPACE = 2 * GIB
+"""Free bytes below which the volume counts as full; upstream's figure."""
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
 _ROUTE_DESTINATION, _ROUTE_GATEWAY = 1, 2
 
@@ -108,7 +108,7 @@ class Host:
     async def check_space(self) -> Sequence[Fault]:
         """For the check `free_space`."""
         disk = await self.disk()
-        return [Fault("free_space", Context.SYSTEM)] if disk.free < LOW_SPACE else []
+        return [Fault(Cause.FREE_SPACE, Context.SYSTEM)] if disk.free < LOW_SPACE else []
 
     def _node_info(self, fact: str) -> str | None:
         """What the kubelet says of our node."""

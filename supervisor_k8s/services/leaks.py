@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from supervisor_k8s.errors import LeaksUnavailableError
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.model.leak import PREFIX, digest
 
 _LOGGER = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Leaks:
         given = await self._passwords() if self._enabled() else {}
         await self._learn({digest(password) for several in given.values() for password in several}, within)
         leaky = [slug for slug, several in given.items() if any(self._verdict(digest(one)) for one in several)]
-        return [Fault("pwned", Context.ADDON, slug) for slug in leaky]
+        return [Fault(Cause.PWNED, Context.ADDON, slug) for slug in leaky]
 
     # ---------------------------------------------------------------------------------------------------------------
 

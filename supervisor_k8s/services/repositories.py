@@ -106,6 +106,11 @@ class Repositories:
             await asyncio.sleep(wait)
 
     @property
+    def failures(self) -> Mapping[str, str]:
+        """Why the last refresh did not reach a repository, by its slug; empty when all is well."""
+        return self._failures
+
+    @property
     def reachable(self) -> bool:
         """False when the last refresh reached no repository at all."""
         remote = set(self._addresses())

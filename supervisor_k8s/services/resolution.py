@@ -1,12 +1,15 @@
 """Issues, suggestions and reasons why this system is unhealthy or unsupported, for `/resolution` and Core's repairs.
 
 In memory only: whoever finds a fault raises it again after our restart, and an issue whose cause is gone is never
-dragged along. Every change is an event for Core.
+dragged along. Every change is an event for Core. What a user dismissed is not said again by whoever found it, until it
+is gone and comes again, or the user has everything looked at anew.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +22,7 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import issue as shapes
-from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion
+from supervisor_k8s.model.issue import Context, Cure, Fault, Issue, Suggestion
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -39,11 +42,11 @@ class Resolution:
         self,
         *,
         checks: Mapping[str, Check],
-        remedies: Mapping[tuple[Context, str], Remedy],
+        remedies: Mapping[tuple[Context, Cure], Remedy],
         disabled: Callable[[], Collection[str]],
         save_disabled: Callable[[Sequence[str]], Awaitable[None]],
     ) -> None:
-        """`checks` by slug; `remedies` by context and suggestion type; the last two keep which checks are off."""
+        """`checks` by slug; `remedies` by context and suggestion; the last two keep which checks are off."""
         self.event: Signal[Mapping[str, Any]] = Signal()
         """Messages for Core's `supervisor/event`."""
         self._checks = checks
@@ -53,6 +56,11 @@ class Resolution:
         self._issues: dict[Fault, Issue] = {}
         self._suggestions: dict[str, Suggestion] = {}
         self._found: dict[str, frozenset[Fault]] = {}
+        self._dismissed: set[Fault] = set()
+        self._said: dict[Fault, int] = {}
+        """When a fault was reported last, as a number that grows."""
+        self._clock = count(1)
+        self._asked = asyncio.Event()
         self._unhealthy: frozenset[str] = frozenset()
         self._unsupported: frozenset[str] = frozenset()
 
@@ -86,22 +94,25 @@ class Resolution:
 
     # --- raising and withdrawing -----------------------------------------------------------------------------
 
-    def report(self, fault: Fault, *suggestions: str) -> Issue:
-        """There is a fault; said again with the same suggestions, nothing happens."""
-        known = self._issues.get(fault)
-        issue = known or Issue(uuid=uuid4().hex, fault=fault)
-        self._issues[fault] = issue
-        have = {suggestion.type for suggestion in self._of(fault)}
-        new = [kind for kind in suggestions if kind not in have]
-        for kind in new:
-            suggestion = Suggestion(uuid=uuid4().hex, type=kind, fault=fault)
+    def report(self, fault: Fault) -> None:
+        """There is a fault; said again, nothing happens."""
+        self._said[fault] = next(self._clock)
+        if fault in self._issues or fault in self._dismissed:
+            return
+        issue = self._issues[fault] = Issue(uuid=uuid4().hex, fault=fault)
+        for cure in shapes.cures(fault):
+            suggestion = Suggestion(uuid=uuid4().hex, type=cure, fault=fault)
             self._suggestions[suggestion.uuid] = suggestion
-        if known is None or new:
-            self.event(shapes.changed(issue, self._of(fault)))
-        return issue
+        _LOGGER.info("Issue: %s (%s%s)", fault.cause, fault.context, f" {fault.reference}" if fault.reference else "")
+        self.event(shapes.changed(issue, self._of(fault)))
 
     def settle(self, fault: Fault) -> None:
         """The fault is gone; an unknown one is fine."""
+        self._dismissed.discard(fault)
+        self._said.pop(fault, None)
+        self._withdraw(fault)
+
+    def _withdraw(self, fault: Fault) -> None:
         issue = self._issues.pop(fault, None)
         if issue is None:
             return
@@ -124,7 +135,9 @@ class Resolution:
 
     def dismiss_issue(self, uuid: str) -> None:
         """IssueNotFoundError. Its suggestions go with it."""
-        self.settle(self._issue(uuid).fault)
+        fault = self._issue(uuid).fault
+        self._dismissed.add(fault)
+        self._withdraw(fault)
 
     def dismiss_suggestion(self, uuid: str) -> None:
         """SuggestionNotFoundError."""
@@ -135,14 +148,19 @@ class Resolution:
             self.event(shapes.changed(issue, self._of(suggestion.fault)))
 
     async def apply(self, uuid: str) -> None:
-        """Do what the suggestion says; the issue goes when that worked, and the checks run again."""
+        """Do what the suggestion says. The issue goes when that worked and nobody has found it again meanwhile; the
+        checks run again. SuggestionNotFoundError, RefusedError, and whatever hinders the remedy.
+        """
         suggestion = self._suggestion(uuid)
-        remedy = self._remedies.get((suggestion.fault.context, suggestion.type))
+        fault = suggestion.fault
+        remedy = self._remedies.get((fault.context, suggestion.type))
         if remedy is None:
             raise RefusedError(f"Suggestion {suggestion.type} cannot be applied here")
-        await remedy(suggestion.fault)
-        self.settle(suggestion.fault)
-        await self.healthcheck()
+        before = self._said.get(fault)
+        await remedy(fault)
+        if self._said.get(fault) == before:
+            self.settle(fault)
+        await self.look()
 
     async def set_check(self, slug: str, enabled: bool) -> None:
         """CheckNotFoundError."""
@@ -151,8 +169,20 @@ class Resolution:
         await self._save_disabled(sorted(off - {slug} if enabled else off | {slug}))
 
     async def run_check(self, slug: str) -> None:
-        """Look now: report what is found, settle what this check found before and is gone. CheckNotFoundError."""
+        """A user wants to know now what a check finds, also what was dismissed before. CheckNotFoundError."""
         self._known_check(slug)
+        self._dismissed -= self._found.get(slug, frozenset())
+        await self._do_check(slug)
+
+    async def healthcheck(self) -> None:
+        """A user wants to know now what all enabled checks find, also what was dismissed before."""
+        for slug, enabled in self.checks.items():
+            if enabled:
+                self._dismissed -= self._found.get(slug, frozenset())
+        await self.look()
+
+    async def _do_check(self, slug: str) -> None:
+        """Report what the check finds now, settle what it found before and is gone."""
         now = frozenset(await self._checks[slug]())
         for gone in self._found.get(slug, frozenset()) - now:
             self.settle(gone)
@@ -160,21 +190,28 @@ class Resolution:
             self.report(fault)
         self._found[slug] = now
 
-    async def healthcheck(self) -> None:
+    async def look(self) -> None:
         """Run all enabled checks; one that cannot be done does not hold up the others."""
         for slug, enabled in self.checks.items():
             if not enabled:
                 continue
             try:
-                await self.run_check(slug)
+                await self._do_check(slug)
             except SupervisorError as error:
                 _LOGGER.warning("Check %s could not be done: %s", slug, error)
 
     async def run(self) -> None:
-        """Run the checks now and every hour, as upstream does, until cancelled."""
+        """Look now, every hour (as upstream does) and whenever asked to, until cancelled."""
         while True:
-            await self.healthcheck()
-            await asyncio.sleep(CHECK_EVERY)
+            self._asked.clear()
+            await self.look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_EVERY):
+                    await self._asked.wait()
+
+    def look_soon(self) -> None:
+        """Something changed that a check is about."""
+        self._asked.set()
 
     def _of(self, fault: Fault) -> Sequence[Suggestion]:
         return [suggestion for suggestion in self._suggestions.values() if suggestion.fault == fault]

@@ -29,6 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     make_repository(folder / "core", STORE, "Core")
     make_repository(folder / "other", {"one": {**STORE["panel"], "slug": "one"}}, "Other")
     make_repository(folder / "none", {}, None)
+    make_repository(folder / "broken", {"one": {"name": []}}, "Broken")
     with git_server(folder) as address:
         yield address
 

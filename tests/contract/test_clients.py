@@ -8,7 +8,7 @@ import pytest
 
 from supervisor_k8s import errors
 from supervisor_k8s.api import envelope
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from tests.contract.clients.cases import EVERYWHERE, UPHEAVAL, Scene, failures, write_addons
 from tests.contract.clients.client import VERSIONS, Client, Process
 from tests.contract.house import CLI_TOKEN, Home
@@ -62,7 +62,7 @@ async def test_every_case(process: Process, home: Home) -> None:
     client = Client(process, home.url)
     scene = Scene(client=client, tokens=token, core_version="2026.11.0", repository=f"{home.store}/other")
     assert await failures(scene, EVERYWHERE) == []
-    resolution.report(Fault("boot_fail", Context.ADDON, "core_mosquitto"), "execute_start")
+    resolution.report(Fault(Cause.MISSING_IMAGE, Context.ADDON, "core_mosquitto"))
     scene.known |= {"issue": resolution.issues[0].uuid, "suggestion": resolution.suggestions[0].uuid}
     assert await failures(scene, UPHEAVAL) == []
     assert home.house.stage.name == "stopping"

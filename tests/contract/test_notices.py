@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from tests.contract.house import STORE, Home
 
 CREATE, DISMISS = (f"/api/services/persistent_notification/{word}" for word in ("create", "dismiss"))
-FAULT = Fault("state_not_written", Context.SUPERVISOR)
+FAULT = Fault(Cause.STATE_NOT_WRITTEN, Context.SUPERVISOR)
 
 
 def told(home: Home, path: str) -> list[Any]:
@@ -25,7 +25,8 @@ async def hears(home: Home, path: str, number: int) -> list[Any]:
 
 async def test_an_issue_is_a_notification(home: Home) -> None:
     """Under the issue's uuid, in words; it goes with the issue."""
-    issue = home.house.services.resolution.report(FAULT)
+    home.house.services.resolution.report(FAULT)
+    (issue,) = home.house.services.resolution.issues
     (body,) = await hears(home, CREATE, 1)
     assert body["notification_id"] == issue.uuid
     assert "cannot write to its own volume" in body["message"]
@@ -34,11 +35,11 @@ async def test_an_issue_is_a_notification(home: Home) -> None:
 
 
 async def test_repairs_are_no_notifications(home: Home) -> None:
-    """What Core shows by itself is not said twice; what nobody has words for is said by its names."""
-    home.house.services.resolution.report(Fault("boot_fail", Context.ADDON, "core_panel"))
-    home.house.services.resolution.report(Fault("something_new", Context.SYSTEM, "thing"))
+    """What Core shows by itself is not said twice."""
+    home.house.services.resolution.report(Fault(Cause.BOOT_FAIL, Context.ADDON, "core_panel"))
+    home.house.services.resolution.report(Fault(Cause.DEPRECATED_ADDON, Context.ADDON, "core_panel"))
     (body,) = await hears(home, CREATE, 1)
-    assert "something_new (system: thing)" in body["message"]
+    assert body["message"].startswith("Add-on core_panel is deprecated")
 
 
 async def test_core_forgets(home: Home) -> None:
@@ -57,7 +58,8 @@ async def test_manifests_that_cannot_be_read(home: Home) -> None:
     (folder / "config.yaml").write_text("name: [")
     assert (await home.raw("POST", "/store/reload")).status == 200
     (issue,) = (await home.raw("GET", "/resolution/info")).data["issues"]
-    assert (issue["type"], issue["context"], issue["reference"]) == ("addon_manifest_invalid", "store", "local")
+    assert (issue["type"], issue["context"], issue["reference"]) == ("corrupt_repository", "store", "local")
+    assert issue["reference_extra"]["reason"] == "addon_manifest_invalid"
     assert "mine: " in issue["reference_extra"]["manifests"]
     (folder / "config.yaml").write_text(yaml.safe_dump({**STORE["panel"], "slug": "mine"}))
     assert (await home.raw("POST", "/store/reload")).status == 200

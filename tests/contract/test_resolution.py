@@ -6,16 +6,16 @@ import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
 from aiohasupervisor.models import CheckOptions
 
-from supervisor_k8s.model.issue import Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Fault
 from tests.contract.house import Home
 
-FAULT = Fault("boot_fail", Context.ADDON, "core_mosquitto", (("port", 1883),))
+FAULT = Fault(Cause.BOOT_FAIL, Context.ADDON, "core_mosquitto", (("port", 1883),))
 
 
 async def test_an_issue_appears_and_is_dismissed(home: Home) -> None:
     """In the client's model, with its suggestions; Core is told of both."""
     client = home.client().resolution
-    home.house.services.resolution.report(FAULT, "execute_start", "disable_boot")
+    home.house.services.resolution.report(FAULT)
     info = await client.info()
     (issue,) = info.issues
     assert (issue.type, issue.context, issue.reference) == ("boot_fail", "addon", "core_mosquitto")
@@ -35,7 +35,10 @@ async def test_an_issue_appears_and_is_dismissed(home: Home) -> None:
 async def test_the_same_fault_is_one_issue(home: Home) -> None:
     """Said twice it keeps its identity and is told once; settled by who raised it, it is gone."""
     resolution = home.house.services.resolution
-    assert resolution.report(FAULT).uuid == resolution.report(FAULT).uuid
+    resolution.report(FAULT)
+    (issue,) = resolution.issues
+    resolution.report(FAULT)
+    assert resolution.issues == (issue,)
     resolution.settle(FAULT)
     assert [event["event"] for event in (await home.core.heard(3))[1:]] == ["issue_changed", "issue_removed"]
 
@@ -81,14 +84,15 @@ async def test_checks(home: Home) -> None:
     await client.check_options("free_space", CheckOptions(enabled=False))
     await home.stop()
     await home.start()
-    checks = (await home.client().resolution.info()).checks
-    assert [(check.slug, check.enabled) for check in checks] == [("free_space", False), ("addon_pwned", True)]
+    checks = {check.slug: check.enabled for check in (await home.client().resolution.info()).checks}
+    others = ("detached_addon_missing", "detached_addon_removed", "deprecated_addon", "addon_pwned")
+    assert checks == {"free_space": False, **dict.fromkeys(others, True)}
 
 
-async def test_suggestion_that_nobody_can_do(home: Home) -> None:
+async def test_a_suggestion_that_cannot_be_done(home: Home) -> None:
     """400, and the issue stays."""
-    home.house.services.resolution.report(FAULT, "execute_reboot")
-    (suggestion,) = (await home.client().resolution.info()).suggestions
-    with pytest.raises(SupervisorBadRequestError):
+    home.house.services.resolution.report(FAULT)
+    suggestion, _ = (await home.client().resolution.info()).suggestions
+    with pytest.raises(SupervisorBadRequestError, match="not installed"):
         await home.client().resolution.apply_suggestion(suggestion.uuid)
     assert len((await home.client().resolution.info()).issues) == 1

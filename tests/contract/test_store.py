@@ -222,5 +222,5 @@ async def test_values_that_only_yaml_has(home: Home) -> None:
     given = (home.share / "addons" / "data" / "local_dated" / "options.json").read_text()
     assert orjson.loads(given) == {"since": "2026-11-21"}
     (issue,) = (await home.raw("GET", "/resolution/info")).data["issues"]
-    assert (issue["type"], issue["reference"]) == ("addon_manifest_invalid", "local")
+    assert (issue["type"], issue["reference"]) == ("corrupt_repository", "local")
     assert "broken: Manifest key options.since is {'a'}" in issue["reference_extra"]["manifests"]

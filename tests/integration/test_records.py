@@ -50,9 +50,10 @@ async def workloads(life: Life) -> dict[tuple[str, str], str]:
 
 
 async def issues(life: Life) -> set[tuple[str, str | None]]:
-    """Type and reference of every issue."""
+    """Reason (or type) and reference of every issue."""
     answer = await life.program.ask("GET", "/resolution/info")
-    return {(issue["type"], issue["reference"]) for issue in answer.body["data"]["issues"]}
+    found = answer.body["data"]["issues"]
+    return {((issue["reference_extra"] or {}).get("reason", issue["type"]), issue["reference"]) for issue in found}
 
 
 async def options(life: Life) -> Any:

@@ -1,7 +1,7 @@
 """Parts of the API that are plain functions: ingress sessions, issues as clients see them."""
 
 from supervisor_k8s.model.ingress import LIFETIME, LONGEST, Session, renewed, url
-from supervisor_k8s.model.issue import Context, Fault, Issue, Suggestion, changed, show_suggestion
+from supervisor_k8s.model.issue import Cause, Context, Cure, Fault, Issue, Suggestion, changed, show_suggestion
 from tests.builders import addon
 
 
@@ -24,8 +24,8 @@ def test_ingress_url_has_one_slash() -> None:
 
 def test_suggestion_in_an_event_has_no_auto() -> None:
     """Core's event has the keys of REST but for this one."""
-    fault = Fault("boot_fail", Context.ADDON, "core_mosquitto")
-    suggestion = Suggestion(uuid="b" * 32, type="execute_start", fault=fault)
+    fault = Fault(Cause.BOOT_FAIL, Context.ADDON, "core_mosquitto")
+    suggestion = Suggestion(uuid="b" * 32, type=Cure.EXECUTE_START, fault=fault)
     event = changed(Issue(uuid="a" * 32, fault=fault), [suggestion])
     (shown,) = event["data"]["suggestions"]
     assert {**shown, "auto": False} == show_suggestion(suggestion)

@@ -16,6 +16,7 @@ WRITTEN = {"get", "create", "patch", "delete"}
 BY_REQUEST = {
     ("", "persistentvolumeclaims"): {"get"},
     ("", "pods/log"): {"get"},
+    ("", "events"): {"list"},
     ("", "pods/attach"): {"get", "create"},
     ("metrics.k8s.io", "pods"): {"get"},
     ("coordination.k8s.io", "leases"): {"get", "watch", "create", "update"},

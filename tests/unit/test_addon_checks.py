@@ -1,0 +1,57 @@
+"""Installed add-ons against what the stores offer now."""
+
+from supervisor_k8s.model.intent import InstalledAddon
+from supervisor_k8s.model.issue import Cause, Context, Fault
+from supervisor_k8s.services.addon_checks import AddonChecks
+from supervisor_k8s.store import catalogue as store
+from tests.builders import addon, installed
+
+STORE = "5c53de3b"
+
+
+def checks(records: dict[str, InstalledAddon], catalogue: store.Catalogue) -> AddonChecks:
+    return AddonChecks(installed=lambda: records, catalogue=lambda: catalogue)
+
+
+def offer(*slugs: str, broken: bool = False) -> store.Catalogue:
+    """A store with these add-ons; `broken`: and with one that cannot be read."""
+    addons = {config.slug: config for config in (addon(STORE, slug=slug) for slug in slugs)}
+    repository = store.StoreRepository(slug=STORE, name="Store", source="", url="", maintainer="")
+    faults = (store.Fault(STORE, "one", "no valid YAML"),) if broken else ()
+    return store.Catalogue(addons=addons, repositories={STORE: repository}, faults=faults)
+
+
+RECORDS = {f"{STORE}_one": installed(addon(STORE, slug="one"))}
+
+
+async def test_offered() -> None:
+    """Nothing is wrong."""
+    made = checks(RECORDS, offer("one"))
+    assert [await made.missing(), await made.removed(), await made.deprecated()] == [[], [], []]
+
+
+async def test_the_repository_is_gone() -> None:
+    """It is missing, not removed."""
+    made = checks(RECORDS, store.Catalogue())
+    assert await made.missing() == [Fault(Cause.DETACHED_ADDON_MISSING, Context.ADDON, f"{STORE}_one")]
+    assert await made.removed() == []
+
+
+async def test_the_repository_offers_others() -> None:
+    """It was removed from there."""
+    made = checks(RECORDS, offer("two"))
+    assert await made.removed() == [Fault(Cause.DETACHED_ADDON_REMOVED, Context.ADDON, f"{STORE}_one")]
+    assert await made.missing() == []
+
+
+async def test_a_repository_of_which_not_everything_is_known() -> None:
+    """Not fetched yet, or half of it cannot be read: nobody is told to remove anything."""
+    for catalogue in (offer(), offer("two", broken=True)):
+        assert await checks(RECORDS, catalogue).removed() == []
+
+
+async def test_deprecated() -> None:
+    """By the installed version's manifest."""
+    config = addon(STORE, slug="one", stage="deprecated")
+    made = checks({config.slug: installed(config)}, offer("one"))
+    assert await made.deprecated() == [Fault(Cause.DEPRECATED_ADDON, Context.ADDON, config.slug)]
