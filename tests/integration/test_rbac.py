@@ -12,7 +12,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.integration.lives import Life, becomes, living
 
 ADDONS = (
-    {"slug": "a", "ports": {"80/tcp": 8080}},
+    {"slug": "a", "ports": {"80/tcp": 8080}, "stdin": True},
     {"slug": "once", "startup": "once"},
 )
 
@@ -25,6 +25,8 @@ async def test_rights(plane: ControlPlane, admin: Client, namespace: str, tmp_pa
             await life.do(f"/addons/{slug}/start")
         for part in ("logs", "stats"):
             await life.program.ask("GET", f"/addons/local_a/{part}")
+        # Nobody runs a program here that could read; that the API server lets us ask is what counts.
+        await life.program.ask("POST", "/addons/local_a/stdin")
         await life.do("/addons/local_a/restart")
         await drift(life)
         await life.do("/core/options", port=8124)
