@@ -7,6 +7,7 @@ again after a time in which we could not act.
 import asyncio
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -15,7 +16,9 @@ from aiohttp import web
 from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
+from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
 from supervisor_k8s.reconcile import Reconciler
@@ -91,7 +94,7 @@ class House:
             own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
             for begin in (*own, self.pod_troubles.run, *(watchdog.run for watchdog in self.watchdogs)):
                 tasks.create_task(begin())
-            await self._finish_what_was_left()
+            await until_done(self._finish_what_was_left)
             while True:
                 await self.stage.again.wait()
                 self.stage.again.clear()
@@ -128,6 +131,21 @@ class House:
         for slug in self.records.addons:
             self.reconciler.poke(f"addon/{slug}")
             self.states.look(slug)
+
+
+async def until_done(work: Callable[[], Awaitable[None]]) -> None:
+    """Work that only what is around us can hinder: tried again and again until it is done; a cause is said once."""
+    backoff, complaint = Backoff(), ""
+    while True:
+        try:
+            await work()
+        except SupervisorError as error:
+            if complaint != str(error):
+                complaint = str(error)
+                _LOGGER.error("The start cannot go on yet: %s", complaint)  # noqa: TRY400 - said
+            await backoff.wait()
+        else:
+            return
 
 
 @dataclass(slots=True)

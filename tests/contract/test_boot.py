@@ -1,12 +1,14 @@
 """Core's own start, call by call in the order seen on the wire (Core 2026.11.0): every answer complete and right."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiohasupervisor import SupervisorBadRequestError
 from aiohasupervisor.models import HomeAssistantOptions, SupervisorOptions
 
-from tests.contract.house import Home
+from supervisor_k8s.model.desired.link import LinkKeys
+from tests.contract.house import CLI_TOKEN, Home
 
 
 async def test_first_boot_loads(home: Home) -> None:
@@ -95,3 +97,24 @@ async def test_after_our_restart_everything_is_as_before(home: Home) -> None:
     (addon,) = await home.client().addons.list()
     assert (addon.slug, addon.state) == ("core_mosquitto", "started")
     assert {pod["metadata"]["uid"] for pod in home.cluster.pods()} == uids
+
+
+async def test_a_core_that_the_cluster_does_not_take_yet(tmp_path: Path, store: str, link_keys: LinkKeys) -> None:
+    """At the first start of all, say for a quota: our API answers meanwhile, and Core comes up when it may."""
+    home, up, over = Home(tmp_path, store, link_keys), asyncio.Event(), asyncio.Event()
+    home.cluster.refused["StatefulSet"] = "exceeded quota"
+
+    async def live() -> None:
+        async with home.living():
+            up.set()
+            await over.wait()
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        tasks.create_task(live())
+        while home.cluster.calls.count(("apply", "StatefulSet", "homeassistant")) < 3:
+            await asyncio.sleep(0.02)
+        assert (await home.raw("GET", "/info", token=CLI_TOKEN)).data["state"] == "startup"
+        home.cluster.refused.clear()
+        await up.wait()
+        assert (await home.raw("GET", "/info", token=CLI_TOKEN)).data["state"] == "running"
+        over.set()
