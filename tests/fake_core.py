@@ -88,6 +88,12 @@ class FakeCore:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def forget(self) -> None:
+        """What was asked so far."""
+        for heard in (self.requests, self.headers, self.spoken, self.closed_with, self.broken_off):
+            heard.clear()
+        self.flooded = 0
+
     async def hang_up(self) -> None:
         """Close all websockets."""
         for socket in list(self._sockets):

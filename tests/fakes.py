@@ -179,6 +179,10 @@ class FakeCluster:
         """All pods, or those with these labels (dots of a label name written as `__`)."""
         return self.select("Pod", {key.replace("__", "."): value for key, value in labels.items()})
 
+    def everything(self) -> Mapping[tuple[str, str], Object]:
+        """All objects, by kind and name."""
+        return dict(self._objects)
+
     def put(self, live: Mapping[str, Any]) -> None:
         """An object as somebody else made or changed it."""
         key = live["kind"], live["metadata"]["name"]

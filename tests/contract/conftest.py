@@ -1,11 +1,16 @@
 """Fixtures of the contract tier: a store on a real git server, and a Supervisor that uses it.
 
+A test that changes anything asks for a `home` of its own. One that only looks asks for `shared`, which is the same for
+all tests of its module and comes up once; a module that wants more in it, say an add-on that runs, has a fixture
+`standing` that puts it there.
+
 What is heavy is imported by the first fixture that needs it: pytest reads this file also in the process that only hands
 out the tests to others, and these wait for it.
 """
 # ruff: noqa: PLC0415
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -14,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 if TYPE_CHECKING:
     from supervisor_k8s.model.desired.link import LinkKeys
@@ -53,13 +59,50 @@ def clone(store: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "core"
 
 
+@contextlib.contextmanager
+def our_log() -> Iterator[None]:
+    """Afterwards its level is as before: a test may choose another one through the API."""
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
+
+
 @pytest.fixture
 async def home(tmp_path: Path, store: str, clone: Path, link_keys: "LinkKeys") -> AsyncIterator["Home"]:
     """A Supervisor that is up, with Core running and the store cloned."""
     from tests.contract.house import Home
 
     shutil.copytree(clone, tmp_path / "state" / "store" / "core")
-    level = logging.getLogger().level
-    async with Home(tmp_path, store, link_keys).living() as home:
+    with our_log():
+        async with Home(tmp_path, store, link_keys).living() as home:
+            yield home
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(
+    tmp_path_factory: pytest.TempPathFactory, store: str, clone: Path, link_keys: "LinkKeys"
+) -> AsyncIterator["Home"]:
+    """As `home`, one for all tests of a module: for `shared` and for fixtures that put something into it."""
+    from tests.contract.house import Home
+
+    folder = tmp_path_factory.mktemp("standing")
+    shutil.copytree(clone, folder / "state" / "store" / "core")
+    async with Home(folder, store, link_keys).living() as home:
         yield home
-    logging.getLogger().setLevel(level)  # a test may have chosen another one through the API
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shared(standing: "Home") -> AsyncIterator["Home"]:
+    """`standing`, for a test that leaves it as it is; the next one finds the same, or this one fails."""
+    standing.core.forget()
+    before = standing.found()
+    with our_log():
+        yield standing
+    assert standing.found() == before, "a test that changes something needs a `home` of its own"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who looks at what stands runs in its event loop."""
+    for item in items:
+        if "standing" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)

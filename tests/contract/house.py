@@ -247,6 +247,24 @@ class Home:
         self.house.stage.stopping.set()
         await asyncio.wait({self._life})
 
+    def found(self) -> dict[str, Any]:
+        """What somebody who comes later finds: of our files, in the cluster, in memory, and how the doubles are set."""
+        state, services, core = self.folder / "state", self.house.services, self.core
+        files = (*state.glob("*.json"), *state.glob("addons/*.json"))
+        return {
+            "stage": self.house.stage.name,
+            "records": {file.name: file.read_bytes() for file in files if file.name != "ingress.json"},
+            "sessions": [session["id"] for session in self.house.records.ingress.get("sessions", ())],
+            "share": sorted((str(file), file.is_dir() or file.stat().st_size) for file in self.share.rglob("*")),
+            "objects": {key: live["metadata"]["uid"] for key, live in self.cluster.everything().items()},
+            "issues": services.resolution.issues,
+            "unhealthy": (services.resolution.unhealthy, services.resolution.unsupported),
+            "jobs": services.jobs.forest(),
+            "catalogue": services.repositories.catalogue.addons,
+            "cluster": (dict(self.cluster.behaviours), dict(self.cluster.metrics), self.cluster.slow_stop),
+            "core": (core.state, core.migrating, core.silent, core.answers, core.documents, dict(core.refusals)),
+        }
+
     # --- callers ---------------------------------------------------------------------------------------------
 
     @property

@@ -1,30 +1,38 @@
 """Who may come in: tokens, their headers, roles, and the plain-text refusals of the middlewares."""
 
 import pytest
+import pytest_asyncio
 from aiohasupervisor import SupervisorForbiddenError
 
 from tests.contract.house import CLI_TOKEN, Home
 
 
-async def test_without_a_token(home: Home) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(standing: Home) -> Home:
+    """With an add-on that runs and has no role."""
+    await standing.install("core_mosquitto", start=True)
+    return standing
+
+
+async def test_without_a_token(shared: Home) -> None:
     """401 in plain text, also for a path that does not exist."""
     for path in ("/info", "/nowhere"):
-        answer = await home.raw("GET", path, token=None)
+        answer = await shared.raw("GET", path, token=None)
         assert (answer.status, answer.text) == (401, "401: Unauthorized")
         assert answer.content_type.startswith("text/plain")
 
 
-async def test_with_a_wrong_token(home: Home) -> None:
+async def test_with_a_wrong_token(shared: Home) -> None:
     """403 in plain text; the client has its class for it."""
-    answer = await home.raw("GET", "/info", token="f" * 112)
+    answer = await shared.raw("GET", "/info", token="f" * 112)
     assert (answer.status, answer.text) == (403, "403: Forbidden")
     with pytest.raises(SupervisorForbiddenError):
-        await home.client("f" * 112).info()
+        await shared.client("f" * 112).info()
 
 
-async def test_scheme_without_a_token(home: Home) -> None:
+async def test_scheme_without_a_token(shared: Home) -> None:
     """The last word of the header is the token, so `Bearer` alone is a wrong one: 403, as upstream."""
-    answer = await home.raw("GET", "/info", token=None, headers={"Authorization": "Bearer"})
+    answer = await shared.raw("GET", "/info", token=None, headers={"Authorization": "Bearer"})
     assert answer.status == 403
 
 
@@ -41,25 +49,25 @@ async def test_stale_token(home: Home) -> None:
     assert (await home.raw("GET", "/info")).status == 200
 
 
-async def test_header_forms(home: Home) -> None:
+async def test_header_forms(shared: Home) -> None:
     """`X-Supervisor-Token` before `X-Hassio-Key` before the last word of `Authorization`, whatever its scheme."""
-    good, bad = home.core_token, "0" * 112
+    good, bad = shared.core_token, "0" * 112
     for headers in (
         {"X-Supervisor-Token": good, "X-Hassio-Key": bad, "Authorization": bad},
         {"X-Hassio-Key": good, "Authorization": f"Bearer {bad}"},
         {"Authorization": f"Whatever {good}"},
         {"Authorization": good},
     ):
-        assert (await home.raw("GET", "/info", token=None, headers=headers)).status == 200
+        assert (await shared.raw("GET", "/info", token=None, headers=headers)).status == 200
     refused = {"X-Supervisor-Token": bad, "Authorization": f"Bearer {good}"}
-    assert (await home.raw("GET", "/info", token=None, headers=refused)).status == 403
+    assert (await shared.raw("GET", "/info", token=None, headers=refused)).status == 403
 
 
-async def test_open_paths(home: Home) -> None:
+async def test_open_paths(shared: Home) -> None:
     """Ping and pictures need no token."""
-    assert (await home.raw("GET", "/supervisor/ping", token=None)).data == {}
+    assert (await shared.raw("GET", "/supervisor/ping", token=None)).data == {}
     for path in ("/addons/core_mosquitto/icon", "/store/addons/core_mosquitto/icon"):
-        answer = await home.raw("GET", path, token=None)
+        answer = await shared.raw("GET", path, token=None)
         assert (answer.status, answer.content_type) == (200, "image/png")
 
 
@@ -73,14 +81,13 @@ async def test_command_line(home: Home) -> None:
     assert (answer.status, answer.text) == (401, "401: Unauthorized")
 
 
-async def test_addon_without_a_role(home: Home) -> None:
+async def test_addon_without_a_role(shared: Home) -> None:
     """Itself, `/info` and services it may always; the rest needs `hassio_api`."""
-    await home.install("core_mosquitto", start=True)
-    token = home.addon_token("core_mosquitto")
+    token = shared.addon_token("core_mosquitto")
     for path in ("/addons/self/info", "/addons/self/options/config", "/info", "/services"):
-        assert (await home.raw("GET", path, token=token)).status == 200, path
+        assert (await shared.raw("GET", path, token=token)).status == 200, path
     for path in ("/addons/core_mosquitto/info", "/supervisor/info", "/addons", "/addons/self/logs/follow"):
-        assert (await home.raw("GET", path, token=token)).status == 403, path
+        assert (await shared.raw("GET", path, token=token)).status == 403, path
 
 
 async def test_addon_with_a_role(home: Home) -> None:
@@ -95,15 +102,14 @@ async def test_addon_with_a_role(home: Home) -> None:
     assert answer.status == 403
 
 
-async def test_encoded_slash_grants_nothing(home: Home) -> None:
+async def test_encoded_slash_grants_nothing(shared: Home) -> None:
     """`…/install/1%2Finfo` looks like a harmless `/…/info` once it is decoded, and is none."""
-    await home.install("core_mosquitto", start=True)
-    token = home.addon_token("core_mosquitto")
-    answer = await home.raw("POST", "/store/addons/core_panel/install/1%2Finfo", token=token)
+    token = shared.addon_token("core_mosquitto")
+    answer = await shared.raw("POST", "/store/addons/core_panel/install/1%2Finfo", token=token)
     assert answer.status == 403
 
 
-async def test_malicious_requests(home: Home) -> None:
+async def test_malicious_requests(shared: Home) -> None:
     """400 in plain text before anything else, however often it is encoded."""
     for path in (
         "/addons/..%2F..%2Fproc/self/environ",
@@ -112,7 +118,7 @@ async def test_malicious_requests(home: Home) -> None:
         "/info?q=union%20select%20(1)",
         "/info?q=%252e%252e%252f",
     ):
-        answer = await home.raw("GET", path, token=None)
+        answer = await shared.raw("GET", path, token=None)
         assert (answer.status, answer.text) == (400, "400: Bad Request"), path
 
 

@@ -53,31 +53,31 @@ async def test_info(home: Home) -> None:
     assert (info.long_description, info.changelog, info.documentation) == ("A broker\n", True, True)
 
 
-async def test_info_of_one_that_is_only_in_the_store(home: Home) -> None:
+async def test_info_of_one_that_is_only_in_the_store(shared: Home) -> None:
     """The frontend shows its page from the same route: `installed` is false and the state unknown."""
-    answer = (await home.raw("GET", f"/addons/{SLUG}/info")).data
+    answer = (await shared.raw("GET", f"/addons/{SLUG}/info")).data
     assert (answer["installed"], answer["state"], answer["version"]) == (False, "unknown", None)
     assert answer["options"] == {"logins": [], "require_certificate": False}
     with pytest.raises(SupervisorNotFoundError):
-        await home.client().addons.addon_info(SLUG)
+        await shared.client().addons.addon_info(SLUG)
 
 
-async def test_unknown_and_not_installed(home: Home) -> None:
+async def test_unknown_and_not_installed(shared: Home) -> None:
     """404 for one that nobody knows, without a key, of which clients would make a bad request; 400 without a name for
     one that is only in the store.
     """
     posts = ("start", "stop", "restart", "uninstall", "options", "security", "options/validate")
     for method, path in (*(("POST", path) for path in posts), ("GET", "stats")):
-        answer = await home.raw(method, f"/addons/none_such/{path}")
+        answer = await shared.raw(method, f"/addons/none_such/{path}")
         assert (answer.status, answer.message) == (404, "App none_such does not exist")
         assert "error_key" not in answer.json
-        answer = await home.raw(method, f"/addons/{SLUG}/{path}")
+        answer = await shared.raw(method, f"/addons/{SLUG}/{path}")
         assert (answer.status, answer.message) == (400, "App is not installed")
 
 
-async def test_self_is_an_addon(home: Home) -> None:
+async def test_self_is_an_addon(shared: Home) -> None:
     """`self` of anybody else is refused."""
-    answer = await home.raw("GET", "/addons/self/info")
+    answer = await shared.raw("GET", "/addons/self/info")
     assert (answer.status, answer.message) == (400, "Self is not an App")
 
 

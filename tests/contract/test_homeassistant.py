@@ -23,13 +23,13 @@ def uid(home: Home) -> str:
     return str(pod["metadata"]["uid"])
 
 
-async def test_info(home: Home) -> None:
+async def test_info(shared: Home) -> None:
     """Version, address and the rest; also by the old name."""
-    info = await home.client().homeassistant.info()
+    info = await shared.client().homeassistant.info()
     assert (info.version, info.version_latest, info.update_available) == ("2026.11.0", "2026.11.0", False)
-    assert (str(info.ip_address), info.image, info.machine) == (home.core_address, IMAGE, "generic-x86-64")
+    assert (str(info.ip_address), info.image, info.machine) == (shared.core_address, IMAGE, "generic-x86-64")
     assert (info.boot, info.ssl, info.watchdog, info.port) == (True, False, True, 80)
-    assert (await home.raw("GET", "/homeassistant/info")).data == (await home.raw("GET", "/core/info")).data
+    assert (await shared.raw("GET", "/homeassistant/info")).data == (await shared.raw("GET", "/core/info")).data
 
 
 async def test_options_are_kept(home: Home) -> None:
@@ -109,9 +109,9 @@ async def test_update_with_an_image_that_does_not_exist(home: Home) -> None:
     assert (await home.client().homeassistant.info()).version == "2026.11.0"
 
 
-async def test_update_with_a_backup_is_refused(home: Home) -> None:
+async def test_update_with_a_backup_is_refused(shared: Home) -> None:
     """Who wants a backup first must not get an update without one."""
-    answer = await home.raw("POST", "/core/update", json={"version": "2026.11.1", "backup": True})
+    answer = await shared.raw("POST", "/core/update", json={"version": "2026.11.1", "backup": True})
     assert answer.status == 400
     assert "backup" in answer.message
 

@@ -16,9 +16,9 @@ from supervisor_k8s.api.absent import TABLE
 from tests.contract.house import Home
 
 
-async def test_host(home: Home) -> None:
+async def test_host(shared: Home) -> None:
     """Facts of node and volume; nothing is claimed that cannot be done."""
-    host = home.client().host
+    host = shared.client().host
     info = await host.info()
     assert (info.hostname, info.features, info.chassis) == ("node", [], None)
     assert info.kernel
@@ -28,7 +28,7 @@ async def test_host(home: Home) -> None:
     assert (usage.id, usage.children is not None) == ("root", True)
     assert usage.total_bytes
     await host.reload()
-    assert (await home.raw("GET", "/host/disks/nas/usage")).status == 404
+    assert (await shared.raw("GET", "/host/disks/nas/usage")).status == 404
 
 
 async def test_facts_of_the_node(home: Home) -> None:
@@ -49,9 +49,9 @@ async def test_facts_of_the_node(home: Home) -> None:
     assert (await home.raw("GET", "/docker/info")).data["version"] == "containerd://2.2.0"
 
 
-async def test_host_cannot_be_commanded(home: Home) -> None:
+async def test_host_cannot_be_commanded(shared: Home) -> None:
     """Upstream's own texts for a machine without these services."""
-    host = home.client().host
+    host = shared.client().host
     for call, text in (
         (host.reboot(), "No reboot D-Bus connection available"),
         (host.shutdown(), "No shutdown D-Bus connection available"),
@@ -61,9 +61,9 @@ async def test_host_cannot_be_commanded(home: Home) -> None:
             await call
 
 
-async def test_network(home: Home) -> None:
+async def test_network(shared: Home) -> None:
     """The pod's own interface, which add-ons bind to; addresses are IPv4."""
-    network = home.client().network
+    network = shared.client().network
     info = await network.info()
     assert info.docker.interface == "hassio"
     assert info.host_internet is None
@@ -79,9 +79,9 @@ async def test_network(home: Home) -> None:
         await network.access_points("wlan9")
 
 
-async def test_operating_system(home: Home) -> None:
+async def test_operating_system(shared: Home) -> None:
     """All unknown; every command refused as upstream does without Home Assistant OS."""
-    system = home.client().os
+    system = shared.client().os
     info = await system.info()
     assert (info.version, info.version_latest, info.update_available, info.boot_slots) == (None, None, False, {})
     assert await system.list_data_disks() == []
@@ -92,7 +92,7 @@ async def test_operating_system(home: Home) -> None:
         await system.set_boot_slot(SetBootSlotOptions(boot_slot=BootSlotName.A))
     with pytest.raises(SupervisorNotFoundError, match=r"Home Assistant OS 15\.0 or newer"):
         await system.swap_info()
-    assert (await home.raw("GET", "/os/boards/banana")).message == "banana board is not in use"
+    assert (await shared.raw("GET", "/os/boards/banana")).message == "banana board is not in use"
 
 
 async def test_backups(home: Home) -> None:
@@ -115,30 +115,30 @@ async def test_backups(home: Home) -> None:
         await backups.backup_info("abcdef12")
 
 
-async def test_mounts(home: Home) -> None:
+async def test_mounts(shared: Home) -> None:
     """None, and none can be made."""
-    mounts = home.client().mounts
+    mounts = shared.client().mounts
     assert (await mounts.info()).mounts == []
-    answer = await home.raw("POST", "/mounts", json={"name": "nas"})
+    answer = await shared.raw("POST", "/mounts", json={"name": "nas"})
     assert answer.message == "'MountManager.create_mount' blocked from execution, mounting not supported on system"
     for call in (mounts.delete_mount("nas"), mounts.reload_mount("nas")):
         with pytest.raises(SupervisorNotFoundError, match="No mount exists with name nas"):
             await call
 
 
-async def test_plugins(home: Home) -> None:
+async def test_plugins(shared: Home) -> None:
     """Their version is ours, so nothing offers an update."""
     for plugin in ("dns", "audio", "multicast", "cli", "observer"):
-        info = (await home.raw("GET", f"/{plugin}/info")).data
+        info = (await shared.raw("GET", f"/{plugin}/info")).data
         assert (info["version"], info["version_latest"], info["update_available"]) == (
             "2026.11.0",
             "2026.11.0",
             False,
         )
-        assert (await home.raw("GET", f"/{plugin}/stats")).data["cpu_percent"] == 0.0
-        assert (await home.raw("POST", f"/{plugin}/update")).status == 400
-    assert (await home.raw("GET", "/dns/info")).data["host"]
-    assert (await home.raw("GET", "/audio/info")).data["audio"]["output"] == []
+        assert (await shared.raw("GET", f"/{plugin}/stats")).data["cpu_percent"] == 0.0
+        assert (await shared.raw("POST", f"/{plugin}/update")).status == 400
+    assert (await shared.raw("GET", "/dns/info")).data["host"]
+    assert (await shared.raw("GET", "/audio/info")).data["audio"]["output"] == []
 
 
 async def test_hardware_docker_and_security(home: Home) -> None:
@@ -153,11 +153,11 @@ async def test_hardware_docker_and_security(home: Home) -> None:
     assert (gone.status, gone.message) == (410, "Integrity check feature has been removed.")
 
 
-async def test_every_absent_route_answers_as_its_row_says(home: Home) -> None:
+async def test_every_absent_route_answers_as_its_row_says(shared: Home) -> None:
     """Status and form of all of them, with made-up names in their paths."""
     for row in TABLE:
         path = row.path.replace("{", "").replace("}", "")
-        answer = await home.raw(row.method, path)
+        answer = await shared.raw(row.method, path)
         if row.refusal is None:
             assert answer.data == row.data, path
         elif row.text:
@@ -167,6 +167,6 @@ async def test_every_absent_route_answers_as_its_row_says(home: Home) -> None:
             assert "{" not in answer.message
 
 
-async def test_an_id_of_nothing(home: Home) -> None:
+async def test_an_id_of_nothing(shared: Home) -> None:
     """A dashed UUID is none of ours: ids have 32 hex digits."""
-    assert (await home.raw("GET", f"/jobs/{UUID(int=1)}")).status == 404
+    assert (await shared.raw("GET", f"/jobs/{UUID(int=1)}")).status == 404

@@ -67,7 +67,7 @@ async def test_session_of_a_user(home: Home) -> None:
     assert await ingress.create_session(CreateSessionOptions(user_id="1"))
 
 
-async def test_sessions_are_cores_alone(home: Home) -> None:
+async def test_sessions_are_cores_alone(shared: Home) -> None:
     """A person's token makes none."""
-    answer = await home.raw("POST", "/ingress/session", token=CLI_TOKEN)
+    answer = await shared.raw("POST", "/ingress/session", token=CLI_TOKEN)
     assert (answer.status, answer.text) == (401, "401: Unauthorized")

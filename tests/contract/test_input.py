@@ -25,25 +25,25 @@ MISFITS: list[tuple[str, Any, str]] = [
 """Path, body, and how the message begins."""
 
 
-async def test_body_that_is_no_json(home: Home) -> None:
+async def test_body_that_is_no_json(shared: Home) -> None:
     """400 with upstream's text."""
     for body in (b"{", b"no json", b"\xff\xfe", b"{'a': 1}", b"[" * 100_000):
-        answer = await home.raw("POST", "/supervisor/options", data=body)
+        answer = await shared.raw("POST", "/supervisor/options", data=body)
         assert (answer.status, answer.message) == (400, "Invalid json")
 
 
-async def test_body_that_does_not_fit(home: Home) -> None:
+async def test_body_that_does_not_fit(shared: Home) -> None:
     """400 with voluptuous' own sentence, as upstream's clients know it."""
     for path, body, message in MISFITS:
-        answer = await home.raw("POST", path, json=body)
+        answer = await shared.raw("POST", path, json=body)
         assert answer.status == 400
         assert answer.message.startswith(message)
         assert "error_key" not in answer.json
 
 
-async def test_several_faults_are_all_named(home: Home) -> None:
+async def test_several_faults_are_all_named(shared: Home) -> None:
     """One line for each."""
-    answer = await home.raw("POST", "/supervisor/options", json={"a": 1, "b": 2})
+    answer = await shared.raw("POST", "/supervisor/options", json={"a": 1, "b": 2})
     assert sorted(answer.message.split("\n")) == [
         "extra keys not allowed @ data['a']. Got 1",
         "extra keys not allowed @ data['b']. Got 2",
@@ -59,30 +59,30 @@ async def test_empty_body_is_an_empty_object(home: Home) -> None:
         assert (await home.raw("POST", "/supervisor/options", **options)).data == {}
 
 
-async def test_get_may_have_a_body(home: Home) -> None:
+async def test_get_may_have_a_body(shared: Home) -> None:
     """Bashio and Core's websocket send `{}` with a GET."""
-    assert (await home.raw("GET", "/info", json={})).data["supervisor"] == "2026.11.0"
-    assert (await home.raw("GET", "/store/repositories", json={})).status == 200
+    assert (await shared.raw("GET", "/info", json={})).data["supervisor"] == "2026.11.0"
+    assert (await shared.raw("GET", "/store/repositories", json={})).status == 200
 
 
-async def test_body_that_is_too_large(home: Home) -> None:
+async def test_body_that_is_too_large(shared: Home) -> None:
     """413 in plain text, and the next request is answered."""
-    answer = await home.raw("POST", "/supervisor/options", data=io.BytesIO(b"x" * (16 * 1024 * 1024 + 1)))
+    answer = await shared.raw("POST", "/supervisor/options", data=io.BytesIO(b"x" * (16 * 1024 * 1024 + 1)))
     assert answer.status == 413
-    assert (await home.raw("GET", "/info")).status == 200
+    assert (await shared.raw("GET", "/info")).status == 200
 
 
-async def test_unknown_path_and_wrong_method(home: Home) -> None:
+async def test_unknown_path_and_wrong_method(shared: Home) -> None:
     """404 and 405 in plain text."""
-    answer = await home.raw("GET", "/nowhere")
+    answer = await shared.raw("GET", "/nowhere")
     assert (answer.status, answer.text) == (404, "404: Not Found")
-    answer = await home.raw("DELETE", "/info")
+    answer = await shared.raw("DELETE", "/info")
     assert (answer.status, answer.text) == (405, "405: Method Not Allowed")
 
 
-async def test_head_is_answered_like_get(home: Home) -> None:
+async def test_head_is_answered_like_get(shared: Home) -> None:
     """Every GET answers HEAD too, without a body."""
-    answer = await home.raw("HEAD", "/info")
+    answer = await shared.raw("HEAD", "/info")
     assert (answer.status, answer.text) == (200, "")
 
 
@@ -118,7 +118,7 @@ async def test_client_that_hangs_up(home: Home) -> None:
     assert (await home.client().addons.addon_info("core_mosquitto")).state == "stopped"
 
 
-async def test_many_at_once(home: Home) -> None:
+async def test_many_at_once(shared: Home) -> None:
     """A thousand requests in parallel are all answered."""
-    answers = await asyncio.gather(*(home.raw("GET", "/supervisor/ping", token=None) for _ in range(1000)))
+    answers = await asyncio.gather(*(shared.raw("GET", "/supervisor/ping", token=None) for _ in range(1000)))
     assert {answer.status for answer in answers} == {200}

@@ -68,9 +68,9 @@ async def test_a_running_job_can_be_watched(home: Home) -> None:
     assert (await client.jobs.info()).jobs == []
 
 
-async def test_unknown_job(home: Home) -> None:
+async def test_unknown_job(shared: Home) -> None:
     """404."""
-    for call in (home.client().jobs.get_job, home.client().jobs.delete_job):
+    for call in (shared.client().jobs.get_job, shared.client().jobs.delete_job):
         with pytest.raises(SupervisorNotFoundError):
             await call(UUID(int=1))
 
@@ -179,15 +179,15 @@ async def test_installs_queue(home: Home) -> None:
     assert keys == ["app_already_installed_error"]
 
 
-async def test_reloads_refuse_nobody(home: Home) -> None:
+async def test_reloads_refuse_nobody(shared: Home) -> None:
     """Two people may look for updates at once."""
-    answers = await asyncio.gather(*(home.raw("POST", "/store/reload") for _ in range(3)))
+    answers = await asyncio.gather(*(shared.raw("POST", "/store/reload") for _ in range(3)))
     assert [answer.status for answer in answers] == [200, 200, 200]
 
 
-async def test_options_are_checked(home: Home) -> None:
+async def test_options_are_checked(shared: Home) -> None:
     """Only conditions that there are."""
-    answer = await home.raw("POST", "/jobs/options", json={"ignore_conditions": ["weather"]})
+    answer = await shared.raw("POST", "/jobs/options", json={"ignore_conditions": ["weather"]})
     assert answer.status == 400
     assert "data['ignore_conditions'][0]" in answer.message
 

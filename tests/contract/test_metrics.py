@@ -51,33 +51,33 @@ async def test_workloads_by_state(home: Home) -> None:
     assert value(await scrape(home), "supervisor_workloads", type="addon", state="stopped") == 2
 
 
-async def test_calls_by_route_and_status(home: Home) -> None:
+async def test_calls_by_route_and_status(shared: Home) -> None:
     """The template of the route is counted, whatever stands in its place, with the status that was answered."""
     counted = {"method": "GET", "route": "/addons/{app}/info"}
-    before = [await calls(home, **counted, status=status) for status in ("404", "401")]
+    before = [await calls(shared, **counted, status=status) for status in ("404", "401")]
     for slug in ("nothing", "else"):
-        await home.raw("GET", f"/addons/{slug}/info")
-    await home.raw("GET", "/addons/nothing/info", token=None)
-    after = [await calls(home, **counted, status=status) for status in ("404", "401")]
+        await shared.raw("GET", f"/addons/{slug}/info")
+    await shared.raw("GET", "/addons/nothing/info", token=None)
+    after = [await calls(shared, **counted, status=status) for status in ("404", "401")]
     assert (before[0] + 2, before[1] + 1) == tuple(after)
 
 
-async def test_duration(home: Home) -> None:
+async def test_duration(shared: Home) -> None:
     """Number and sum of the durations by route."""
-    await home.raw("GET", "/supervisor/ping")
-    series = await scrape(home)
+    await shared.raw("GET", "/supervisor/ping")
+    series = await scrape(shared)
     assert value(series, "supervisor_api_request_seconds_count", method="GET", route="/supervisor/ping") >= 1
     assert 0 < value(series, "supervisor_api_request_seconds_sum", method="GET", route="/supervisor/ping") < 60
 
 
-async def test_what_callers_make_up_is_no_label(home: Home) -> None:
+async def test_what_callers_make_up_is_no_label(shared: Home) -> None:
     """Unknown paths and methods share a series, and so do the paths of a proxy: nobody fills our memory with them."""
-    before = await calls(home, method="other", route="unknown", status="401")
+    before = await calls(shared, method="other", route="unknown", status="401")
     for number, method in enumerate(("PROPFIND", "MKCOL", "SEARCH", "LOCK", "REPORT")):
-        await home.raw(method, f"/none/{number}", token=None)
-        await home.raw("GET", f"/core/api/none/{number}", token=None)
-    series = await scrape(home)
-    assert await calls(home, method="other", route="unknown", status="401") == before + 5
+        await shared.raw(method, f"/none/{number}", token=None)
+        await shared.raw("GET", f"/core/api/none/{number}", token=None)
+    series = await scrape(shared)
+    assert await calls(shared, method="other", route="unknown", status="401") == before + 5
     router = web.UrlDispatcher()
     known = {router.add_resource(route.path).canonical for route in all_routes()}
     labels = [dict(pairs) for name, pairs in series if name.startswith("supervisor_api_request")]
@@ -109,12 +109,12 @@ async def test_follower_is_no_duration(home: Home) -> None:
     assert value(await scrape(home), "supervisor_api_request_seconds_count", **labels) == before
 
 
-async def test_it_is_elsewhere(home: Home) -> None:
+async def test_it_is_elsewhere(shared: Home) -> None:
     """The API has no /metrics, and the port of /metrics no API; a program can read it as OpenMetrics, too."""
-    assert (await home.raw("GET", "/metrics")).status in {403, 404}
-    async with home.http.get(home.metrics_url.replace("/metrics", "/supervisor/info")) as answer:
+    assert (await shared.raw("GET", "/metrics")).status in {403, 404}
+    async with shared.http.get(shared.metrics_url.replace("/metrics", "/supervisor/info")) as answer:
         assert answer.status == 404
-    async with home.http.get(home.metrics_url, headers={"Accept": OPENMETRICS}) as answer:
+    async with shared.http.get(shared.metrics_url, headers={"Accept": OPENMETRICS}) as answer:
         names = {family.name for family in parse_openmetrics(await answer.text())}  # type: ignore[no-untyped-call]
     wanted = {"supervisor_workloads", "supervisor_build_info", "supervisor_api_requests", "supervisor_watch_restarts"}
     assert wanted <= names

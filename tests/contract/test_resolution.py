@@ -57,9 +57,9 @@ async def test_unhealthy_and_unsupported(home: Home) -> None:
     assert support["data"] == {"supported": False, "unsupported_reasons": ["software"]}
 
 
-async def test_unknown_things(home: Home) -> None:
+async def test_unknown_things(shared: Home) -> None:
     """404 for issues, suggestions and checks that do not exist, with the keys that clients know."""
-    client = home.client().resolution
+    client = shared.client().resolution
     nothing = UUID(int=1)
     for call in (
         client.dismiss_issue,
@@ -71,7 +71,7 @@ async def test_unknown_things(home: Home) -> None:
             await call(nothing)
     with pytest.raises(SupervisorNotFoundError):
         await client.run_check("wings")
-    answer = await home.raw("DELETE", f"/resolution/issue/{nothing.hex}")
+    answer = await shared.raw("DELETE", f"/resolution/issue/{nothing.hex}")
     assert answer.json["error_key"] == "resolution_issue_not_found_error"
     assert answer.json["extra_fields"] == {"uuid": nothing.hex}
 

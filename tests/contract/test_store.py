@@ -24,9 +24,9 @@ async def test_list(home: Home) -> None:
     assert (elsewhere.installed, elsewhere.version, elsewhere.available) == (False, None, False)
 
 
-async def test_addon(home: Home) -> None:
+async def test_addon(shared: Home) -> None:
     """One of them in full; a version in the path changes nothing."""
-    info = await home.client().store.addon_info("core_mosquitto")
+    info = await shared.client().store.addon_info("core_mosquitto")
     assert (info.name, info.installed, info.long_description, info.detached) == (
         "Mosquitto broker",
         False,
@@ -34,11 +34,11 @@ async def test_addon(home: Home) -> None:
         False,
     )
     assert (info.auth_api, info.rating, info.apparmor) == (True, 6, "default")
-    with_version = await home.raw("GET", "/store/addons/core_mosquitto/7.1.0")
-    assert with_version.data == (await home.raw("GET", "/store/addons/core_mosquitto")).data
+    with_version = await shared.raw("GET", "/store/addons/core_mosquitto/7.1.0")
+    assert with_version.data == (await shared.raw("GET", "/store/addons/core_mosquitto")).data
 
 
-async def test_unknown_addon(home: Home) -> None:
+async def test_unknown_addon(shared: Home) -> None:
     """404 with the store's own text and key, on every route; `self` is no add-on here."""
     for method, path in (
         ("GET", "/store/addons/none_such"),
@@ -47,37 +47,37 @@ async def test_unknown_addon(home: Home) -> None:
         ("POST", "/addons/none_such/install"),
         ("POST", "/store/addons/none_such/update"),
     ):
-        answer = await home.raw(method, path)
+        answer = await shared.raw(method, path)
         assert (answer.status, answer.message) == (404, "App none_such does not exist in the store"), path
         assert answer.json["error_key"] == "store_app_not_found_error"
         assert answer.json["extra_fields"] == {"app": "none_such"}
-    assert (await home.raw("POST", "/addons/self/install")).status == 404
+    assert (await shared.raw("POST", "/addons/self/install")).status == 404
 
 
-async def test_texts_and_pictures(home: Home) -> None:
+async def test_texts_and_pictures(shared: Home) -> None:
     """Texts are always 200, also where there is none; a missing picture is 400 and no JSON."""
-    store = home.client().store
+    store = shared.client().store
     assert await store.addon_changelog("core_mosquitto") == "# 7.1.0\n"
     assert await store.addon_documentation("core_mosquitto") == "How to use it\n"
     assert "No changelog found" in await store.addon_changelog("core_panel")
     assert "does not exist" in await store.addon_changelog("none_such")
     for path in ("/addons/core_mosquitto/changelog", "/addons/core_mosquitto/documentation"):
-        answer = await home.raw("GET", path)
+        answer = await shared.raw("GET", path)
         assert (answer.status, answer.content_type) == (200, "text/plain; charset=utf-8")
-    icon = await home.raw("GET", "/store/addons/core_mosquitto/icon", token=None)
+    icon = await shared.raw("GET", "/store/addons/core_mosquitto/icon", token=None)
     assert (icon.status, icon.content_type, icon.text) == (200, "image/png", PNG.decode(errors="replace"))
-    logo = await home.raw("GET", "/addons/core_mosquitto/logo", token=None)
+    logo = await shared.raw("GET", "/addons/core_mosquitto/logo", token=None)
     assert (logo.status, logo.content_type) == (400, "application/octet-stream")
 
 
-async def test_availability(home: Home) -> None:
+async def test_availability(shared: Home) -> None:
     """The client's own class for an add-on of another architecture, before and at an install."""
-    store = home.client().store
+    store = shared.client().store
     await store.addon_availability("core_mosquitto")
     for call in (store.addon_availability, store.install_addon):
         with pytest.raises(AddonNotSupportedArchitectureError):
             await call("core_elsewhere")
-    assert await home.client().addons.list() == []
+    assert await shared.client().addons.list() == []
 
 
 async def test_install(home: Home) -> None:
@@ -172,24 +172,24 @@ async def test_repository_that_is_in_use(home: Home) -> None:
         await store.remove_repository(slug)
 
 
-async def test_repository_that_does_not_exist(home: Home) -> None:
+async def test_repository_that_does_not_exist(shared: Home) -> None:
     """400 that says why; the list is as before. So for one that is no store, and for a text that is no address."""
-    for url in (f"{home.store}/none-such", f"{home.store}/none", "no address", "https://127.0.0.1:1/x", "/etc"):
-        answer = await home.raw("POST", "/store/repositories", json={"repository": url})
+    for url in (f"{shared.store}/none-such", f"{shared.store}/none", "no address", "https://127.0.0.1:1/x", "/etc"):
+        answer = await shared.raw("POST", "/store/repositories", json={"repository": url})
         assert answer.status == 400, url
         assert answer.message
-    assert {found.slug for found in await home.client().store.repositories_list()} == {"local", "core"}
+    assert {found.slug for found in await shared.client().store.repositories_list()} == {"local", "core"}
 
 
-async def test_built_in_repositories_stay(home: Home) -> None:
+async def test_built_in_repositories_stay(shared: Home) -> None:
     """Neither `core` nor `local` can be removed; `local` is no git repository to repair."""
     for slug in ("core", "local"):
         with pytest.raises(SupervisorBadRequestError, match="Can't remove built-in repositories!"):
-            await home.client().store.remove_repository(slug)
-    answer = await home.raw("POST", "/store/repositories/local/repair")
+            await shared.client().store.remove_repository(slug)
+    answer = await shared.raw("POST", "/store/repositories/local/repair")
     assert (answer.status, answer.json["error_key"]) == (400, "store_repository_local_cannot_reset")
     with pytest.raises(SupervisorError):
-        await home.client().store.remove_repository("none_such")
+        await shared.client().store.remove_repository("none_such")
 
 
 async def test_reload(home: Home) -> None:
