@@ -44,6 +44,7 @@ from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.boot_failures import BootFailures
+from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
@@ -60,6 +61,8 @@ from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.pod_troubles import PodTroubles
+from supervisor_k8s.services.one_offs import OneOffs
+from supervisor_k8s.services.own_life import OwnLife
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.remedies import remedies
 from supervisor_k8s.services.repositories import Repositories
@@ -174,6 +177,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     )
     shared = {REGISTRIES_KEY: image_registries.workload, DNS_KEY: dns.workload}
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
+    one_offs = OneOffs(cluster=cluster)
     preferences = Preferences(records=records, log_level=settings.log_level)
     versions = known_versions(settings, records, channel=lambda: str(preferences.get("channel")))
     core = Core(
@@ -190,7 +194,6 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             pull=images.pull,
             core_state=home_assistant.state,
             wait_up=lambda within: home_assistant.wait_up(within=within),
-            ask=home_assistant.post,
             timezone=lambda: preferences.timezone,
             latest=lambda: latest_core(versions, records),
             poke=reconciler.poke,
@@ -316,6 +319,23 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             report=resolution.report,
             settle=resolution.settle,
         ),
+        config_check=ConfigCheck(
+            run=one_offs.run,
+            image=lambda: core.image_with_tag,
+            timezone=lambda: preferences.timezone,
+            site=site,
+        ),
+        own=OwnLife(
+            cluster=cluster,
+            deployment=settings.name,
+            node=own_pod["spec"].get("nodeName", ""),
+            site=site,
+            version=VERSION,
+            latest=lambda: versions.own,
+            stage=stage,
+            run=one_offs.run,
+            resolution=resolution,
+        ),
         versions=versions,
         repositories=repositories,
         discovery=discovery,
@@ -339,7 +359,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         stats=Stats(cluster=cluster, own_pod=own_pod),
         state=lambda: stage.name,
         version=VERSION,
-        restart=stage.stop,
+        look_again=stage.again.set,
     )
     house = House(
         cluster=cluster,
@@ -351,6 +371,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         recovery=recovery,
         rebuild=rebuild,
         images=images,
+        one_offs=one_offs,
         link=link,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),

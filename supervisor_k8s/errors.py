@@ -277,6 +277,28 @@ class LeaksUnavailableError(SupervisorError):
     message = "The service that knows leaked passwords cannot be asked: {reason}"
 
 
+class ConfigInvalidError(RefusedError):
+    """Core's checker does not take the live configuration; the text is all that it wrote."""
+
+
+class CandidateInvalidError(RefusedError):
+    """Core's checker does not take a configuration that somebody wants to make live. `errors` and `warnings` have its
+    sentences, the latter without those that the live configuration has, too.
+    """
+
+    error_key = "homeassistant_candidate_invalid_error"
+
+
+class OneOffError(SupervisorError):
+    """A program that was to run once gave no answer."""
+
+    message = "{name} gave no answer: {reason}"
+
+
+class OwnUpdateError(RefusedError):
+    """The Supervisor was not updated, and is what it was."""
+
+
 class CoreNotRunningError(RefusedError):
     message = "Home Assistant is not running"
 

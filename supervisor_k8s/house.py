@@ -33,6 +33,7 @@ from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.notices import Notices
+from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.state.records import Records
@@ -61,6 +62,7 @@ class House:
     recovery: AddonRecovery
     rebuild: AddonRebuild
     images: Images
+    one_offs: OneOffs
     link: Link
     home_assistant: HomeAssistant
     notices: Notices
@@ -116,6 +118,7 @@ class House:
         """What an earlier process of ours began is finished; every workload is looked at once."""
         self.stage.again.clear()
         await self.images.sweep()
+        await self.one_offs.sweep()
         self._look_at_everything()
         await self.services.dns.up()
         await self.services.core.boot()

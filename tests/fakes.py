@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from supervisor_k8s.errors import ClusterConflictError, ClusterRefusedError, TookTooLongError
+from supervisor_k8s.errors import ClusterConflictError, ClusterNotFoundError, ClusterRefusedError, TookTooLongError
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import GATE, owner_selector
 
@@ -39,6 +39,8 @@ class Behaviour:
     """Why the runtime cannot execute the program; nobody tries again in that pod."""
     crash_loop: int | None = None
     """It is started again and again and ends with this code each time."""
+    says: tuple[str, ...] = ()
+    """Lines of its log."""
 
     @property
     def runs(self) -> bool:
@@ -53,6 +55,8 @@ class FakeCluster:
         self.namespace = namespace
         self.connected = True
         self.behaviours: dict[str, Behaviour] = {}
+        self.programs: dict[str, Callable[[Object], Behaviour]] = {}
+        """What happens to the containers of a pod, by the pod's `app.kubernetes.io/name`, instead of by image."""
         self.calls: list[tuple[str, str, str]] = []
         self.events: dict[str, list[Object]] = defaultdict(list)
         """Warning Events by the UID of what they are about."""
@@ -147,6 +151,16 @@ class FakeCluster:
         self._call("warnings", "Event", uid)
         return self.events[uid]
 
+    async def roll_out(self, name: str, *, images: Mapping[str, str]) -> None:
+        self._call("roll_out", "Deployment", name)
+        live = self._objects.get(("Deployment", name))
+        if live is None:
+            raise ClusterNotFoundError(f"deployments.apps {name!r} not found")
+        new = _copy(live)
+        for container in new["spec"]["template"]["spec"]["containers"]:
+            container["image"] = images.get(container["name"], container["image"])
+        self.put(new)
+
     async def pod_metrics(self, pod: str) -> Object | None:
         self._call("pod_metrics", "Pod", pod)
         return self.metrics.get(pod)
@@ -192,6 +206,10 @@ class FakeCluster:
         new["metadata"] = {**self._birth(), **new["metadata"], "resourceVersion": str(self._version)}
         self._objects[key] = new
         self._tell(key[0], old, new)
+
+    def change_unheard(self, live: Mapping[str, Any]) -> None:
+        """An object as somebody changed it while nobody watched."""
+        self._objects[live["kind"], live["metadata"]["name"]] = _copy(live)
 
     def remove(self, kind: str, name: str) -> None:
         """An object is deleted, by us or by somebody else; its pods go with it, its owner makes a new one."""
@@ -263,7 +281,7 @@ class FakeCluster:
     def run_pod(self, name: str) -> None:
         """What scheduler and kubelet do with a pod that has no gate."""
         pod = self._objects["Pod", name]
-        behaviours = {c["name"]: self.behaviours.get(c["image"], Behaviour()) for c in pod["spec"]["containers"]}
+        behaviours = {c["name"]: self._behaviour(pod, c["image"]) for c in pod["spec"]["containers"]}
         if pod["spec"].get("restartPolicy", "Always") == "Never":
             behaviours = {name: replace(behaviour, crash_loop=None) for name, behaviour in behaviours.items()}
         since = self._time()
@@ -278,6 +296,7 @@ class FakeCluster:
             conditions=[{"type": "PodScheduled", "status": "True"}, _ready(ready, self._time() if ready else since)],
         )  # fmt: skip
         for container, behaviour in behaviours.items():
+            self.say(name, container, *behaviour.says)
             if runs and behaviour.exit_code is not None:
                 self.exit(name, container, behaviour.exit_code)
 
@@ -327,6 +346,10 @@ class FakeCluster:
         uid = maker["metadata"]["uid"]
         pods = [live for (kind, _), live in self._objects.items() if kind == "Pod"]
         return [pod for pod in pods if uid in [o["uid"] for o in pod["metadata"].get("ownerReferences", ())]]
+
+    def _behaviour(self, pod: Object, image: str) -> Behaviour:
+        program = self.programs.get(pod["metadata"].get("labels", {}).get("app.kubernetes.io/name", ""))
+        return self.behaviours.get(image, Behaviour()) if program is None else program(pod)
 
     def _container(self, container: Object, behaviour: Behaviour) -> Object:
         state: Object = {"running": {"startedAt": self._time()}}

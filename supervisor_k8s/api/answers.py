@@ -35,7 +35,7 @@ class Info(TypedDict):
 class Update(TypedDict):
     """`name` and `icon` are there for add-ons."""
 
-    update_type: Literal["core", "addon"]
+    update_type: Literal["core", "supervisor", "addon"]
     panel_path: str
     version_latest: str
     name: NotRequired[str]
@@ -44,6 +44,12 @@ class Update(TypedDict):
 
 class Updates(TypedDict):
     available_updates: list[Update]
+
+
+class CandidateCheck(TypedDict):
+    """Sentences of Core's checker."""
+
+    warnings: list[str]
 
 
 class JobStarted(TypedDict):

@@ -8,14 +8,19 @@ from typing import cast
 
 import voluptuous as vol
 
-from supervisor_k8s.api.answers import CoreInfo, JobStarted, Stats
+from supervisor_k8s.api.answers import CandidateCheck, CoreInfo, JobStarted, Stats
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import CoreNotRunningError, RefusedError
+from supervisor_k8s.model.config_check import candidate_at, lost_paths
+from supervisor_k8s.model.desired.config_check import Candidate
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.status import AddonState
 
 GROUP = "home_assistant_core"
+CHECK_JOB, CHECK_REFERENCE = "docker_home_assistant_execute_command", "homeassistant"
+CHECK_GROUP = "container_homeassistant"
+"""Upstream's words: whoever asks for a second check at the same time gets the last one in the refusal."""
 _IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)$")
 
 OPTIONS = {
@@ -35,6 +40,8 @@ UPDATE = {
     vol.Optional("backup"): bool,
     vol.Optional("background", default=False): bool,
 }
+CHECK = vol.Schema({vol.Optional("directory"): str, vol.Optional("without"): [str]}, extra=vol.ALLOW_EXTRA)
+"""Upstream does not look at the body, so keys that we do not know are no error."""
 RESTART = {vol.Optional("safe_mode", default=False): vol.Boolean(), vol.Optional("force", default=False): vol.Boolean()}
 STOP = {vol.Optional("force", default=False): vol.Boolean()}
 
@@ -88,9 +95,29 @@ async def update(call: Call) -> JobStarted | None:
     return {"job_id": outcome.job} if outcome.running else None
 
 
-async def check(call: Call) -> None:
-    core = call.services.core
-    await call.services.jobs.do("home_assistant_core_check", None, None, lambda _: core.check())
+async def check(call: Call) -> CandidateCheck | None:
+    """Without a body upstream's own: 400 with all that Core's checker wrote when it does not take the configuration.
+
+    Ours is `{"directory": <path on the shared volume>, "without": [<path in the configuration>, …]}`: would Core take
+    this folder as its configuration, together with what only the live one has, but without these paths? It is a folder
+    below an add-on's own `addons/data/<slug>` or `addon_configs/<slug>`, or below `share`. Answered with
+    `{"warnings": [<sentence>, …]}`, those that the live configuration has, too. What Core does not take is a 400 with
+    the `error_key` `homeassistant_candidate_invalid_error` and `errors` and `warnings` (new ones) in `extra_fields`;
+    an answer without this key says that nobody knows, and that it may be asked again.
+    """
+    directory, without = call.body.get("directory"), lost_paths(call.body.get("without", ()))
+    checker = call.services.config_check
+    if directory is None:
+        if without:
+            raise RefusedError("`without` is said of a candidate: `directory` is missing")
+        await call.services.jobs.do(CHECK_JOB, CHECK_REFERENCE, CHECK_GROUP, lambda _: checker.live())
+        return None
+    addon = None if call.caller is None else call.caller.slug
+    candidate = Candidate(candidate_at(directory, addon=addon), without)
+    outcome = await call.services.jobs.do(
+        CHECK_JOB, CHECK_REFERENCE, CHECK_GROUP, lambda _: checker.candidate(candidate)
+    )
+    return {"warnings": list(outcome.result.warnings) if outcome.result else []}
 
 
 def _log(_call: Call) -> str:
@@ -107,7 +134,7 @@ def _below(prefix: str) -> tuple[Route, ...]:
         post(f"{prefix}/rebuild", rebuild, RESTART),
         post(f"{prefix}/stop", stop, STOP),
         post(f"{prefix}/start", start),
-        post(f"{prefix}/check", check),
+        post(f"{prefix}/check", check, CHECK),
         *log_routes(prefix, _log),
     )
 

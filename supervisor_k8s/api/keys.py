@@ -1,7 +1,7 @@
 """What the application carries: the services that handlers call, and what a request knows about itself."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
@@ -26,6 +27,7 @@ from supervisor_k8s.services.ingress import Ingress
 from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
+from supervisor_k8s.services.own_life import OwnLife
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
@@ -45,6 +47,8 @@ class Services:
     leaks: Leaks
     core: Core
     core_update: CoreUpdate
+    config_check: ConfigCheck
+    own: OwnLife
     versions: Versions
     repositories: Repositories
     discovery: Discovery
@@ -65,8 +69,8 @@ class Services:
     """How far we are: initialize, setup, startup, running, freeze, shutdown, stopping or close."""
     version: str
     """Our own, CalVer."""
-    restart: Callable[[], Awaitable[None]]
-    """Begins our own restart and returns."""
+    look_again: Callable[[], None]
+    """Has every workload looked at soon."""
     memo: Memo = field(default_factory=Memo)
 
 

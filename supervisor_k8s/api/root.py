@@ -33,6 +33,9 @@ async def info(call: Call) -> Info:
 async def available_updates(call: Call) -> Updates:
     core = call.services.core.info()
     found = [views.update_item(addon) for addon in shown.addons(call.services) if addon.latest != addon.version]
+    latest, is_update = call.services.own.offered()
+    if is_update:
+        found.insert(0, views.own_update(latest))
     if core["update_available"]:
         found.insert(0, views.core_update(core["version_latest"]))
     return {"available_updates": found}

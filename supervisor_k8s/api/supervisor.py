@@ -10,7 +10,6 @@ from supervisor_k8s.api import shown, views
 from supervisor_k8s.api.answers import Stats, SupervisorInfo
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
-from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model.program import OWN_KEY
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
@@ -50,6 +49,7 @@ async def ping(_call: Call) -> None:
 
 async def info(call: Call) -> SupervisorInfo:
     services, chosen = call.services, call.services.preferences.get
+    latest, is_update = services.own.offered()
     return {
         "channel": chosen("channel"),
         "timezone": chosen("timezone"),
@@ -62,8 +62,8 @@ async def info(call: Call) -> SupervisorInfo:
         "country": chosen("country"),
         "wait_boot": chosen("wait_boot"),
         "version": services.version,
-        "version_latest": services.version,
-        "update_available": False,
+        "version_latest": latest,
+        "update_available": is_update,
         "arch": services.site.arch,
         "supported": not services.resolution.unsupported,
         "healthy": not services.resolution.unhealthy,
@@ -93,10 +93,9 @@ async def options(call: Call) -> None:
 
 
 async def update(call: Call) -> None:
-    """There is nothing to update to before we have a channel file of our own. Never answer 200 without an update:
-    today's Core calls this while it is not onboarded and then waits for our new version for ever.
-    """
-    raise RefusedError(f"No supervisor update available - {call.services.version}")
+    """To the channel's version; `version` is for developers of upstream's, and without a meaning here."""
+    own = call.services.own
+    await call.services.jobs.do("supervisor_update", None, OWN_KEY, lambda progress: own.update(progress.stage))
 
 
 async def reload(call: Call) -> None:
@@ -104,8 +103,15 @@ async def reload(call: Call) -> None:
     await call.services.resolution.healthcheck()
 
 
+async def repair(call: Call) -> None:
+    """Everything in the cluster is compared with what it is to be, and put right."""
+    call.services.look_again()
+    await reload(call)
+
+
 async def restart(call: Call) -> None:
-    await call.services.restart()
+    own = call.services.own
+    await call.services.jobs.do("supervisor_restart", None, OWN_KEY, lambda _: own.restart())
 
 
 async def stats(call: Call) -> Stats:
@@ -123,7 +129,7 @@ ROUTES: tuple[Route, ...] = (
     post("/supervisor/options", options, OPTIONS),
     post("/supervisor/update", update, {vol.Optional("version"): str}),
     post("/supervisor/reload", reload),
-    post("/supervisor/repair", reload),
+    post("/supervisor/repair", repair),
     post("/supervisor/restart", restart),
     *log_routes("/supervisor", _own_log),
 )

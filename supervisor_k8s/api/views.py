@@ -165,6 +165,11 @@ def core_update(version: str) -> Update:
     return {"update_type": "core", "panel_path": "/update-available/core", "version_latest": version}
 
 
+def own_update(version: str) -> Update:
+    """Ourselves in `GET /available_updates`."""
+    return {"update_type": "supervisor", "panel_path": "/update-available/supervisor", "version_latest": version}
+
+
 def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime) -> HostInfo:
     return {
         **cast("HostUnknown", dict.fromkeys(HostUnknown.__annotations__)),

@@ -6,10 +6,11 @@ deleted, waited for, made again.
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from supervisor_k8s.cluster.cache import Cache, stripped
-from supervisor_k8s.cluster.client import APPLY, JSON_PATCH, MERGE_PATCH, Client
+from supervisor_k8s.cluster.client import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Client
 from supervisor_k8s.cluster.kinds import KINDS, Kind
 from supervisor_k8s.errors import (
     ClusterConflictError,
@@ -24,6 +25,11 @@ from supervisor_k8s.model.status import Live, is_terminating, labels
 GONE_WAIT = 330.0
 """Seconds until a deleted object must be gone: Core's grace period is 260."""
 ANNOTATION_TOUCHED = "io.hass.touched"
+ANNOTATION_RESTARTED = "kubectl.kubernetes.io/restartedAt"
+"""On a pod template; what `kubectl rollout restart` sets, too."""
+ROLLOUT_MANAGER = "supervisor-k8s-rollout"
+"""Field manager of our changes to our own Deployment, which is not ours but the administrator's: whoever applies the
+manifests with `--server-side` is told by this name who changed the image."""
 IMMUTABLE = (
     "field is immutable",
     "may not change once set",
@@ -126,6 +132,20 @@ class Applier:
             await self._patch(KINDS["Pod"], pod["metadata"]["name"], {"metadata": change}, content_type=MERGE_PATCH)
         except ClusterNotFoundError:
             return
+
+    async def roll_out(self, name: str, *, images: Mapping[str, str]) -> None:
+        """Have the pods of a Deployment that need not be ours made anew, with these images by container name."""
+        restarted = {ANNOTATION_RESTARTED: datetime.now(UTC).isoformat(timespec="microseconds")}
+        template: dict[str, Any] = {"metadata": {"annotations": restarted}}
+        if images:
+            template["spec"] = {"containers": [{"name": name, "image": image} for name, image in images.items()]}
+        await self._client.request(
+            "PATCH",
+            KINDS["Deployment"].path(self._namespace, name),
+            query={"fieldManager": ROLLOUT_MANAGER, "fieldValidation": "Strict"},
+            body={"spec": {"template": template}},
+            content_type=STRATEGIC_PATCH,
+        )
 
     # ---------------------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,10 @@ class Cluster:
         """Make the kubelet refresh the pod's ConfigMap volumes now."""
         await self._applier.touch(pod)
 
+    async def roll_out(self, name: str, *, images: Mapping[str, str]) -> None:
+        """Have a Deployment's pods made anew, with these images by container; it need not be ours."""
+        await self._applier.roll_out(name, images=images)
+
     async def warnings(self, uid: str) -> Sequence[Live]:
         """Warning Events about the object with this UID. ClusterError."""
         query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}

@@ -4,6 +4,7 @@ The rights in `manifests/` follow from this table, and a test compares the two. 
 deleted is a decision and stands in `model/plan.py`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -57,3 +58,37 @@ KINDS = {
 """By the name that manifests use."""
 
 CACHED = tuple(kind for kind in KINDS.values() if kind.cached)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One verb that our Role must allow. `name` where it is for one object only."""
+
+    group: str
+    resource: str
+    """With its part, where there is one: `pods/log`."""
+    verb: str
+    name: str = ""
+
+
+_WRITTEN = ("get", "create", "patch", "delete")
+"""Before the first apply of an object we read whether somebody else's has its name."""
+_BESIDE = (
+    Right("", "persistentvolumeclaims", "get"),
+    Right("", "pods/log", "get"),
+    Right("", "events", "list"),
+    Right("", "pods/attach", "get"),
+    Right("", "pods/attach", "create"),
+    Right("metrics.k8s.io", "pods", "get"),
+    *(Right("coordination.k8s.io", "leases", verb, "supervisor") for verb in ("get", "watch", "update")),
+    Right("coordination.k8s.io", "leases", "create"),
+)
+"""What is neither cached nor applied."""
+
+
+def rights() -> Iterator[Right]:
+    """Everything that we need to be allowed in our namespace."""
+    yield from _BESIDE
+    for kind in KINDS.values():
+        verbs = dict.fromkeys((*(("list", "watch") if kind.cached else ()), *(_WRITTEN if kind.written else ())))
+        yield from (Right(kind.api.rpartition("/")[0], kind.plural, verb) for verb in verbs)

@@ -19,7 +19,6 @@ from supervisor_k8s.errors import (
     CoreStartError,
     CoreUnreachableError,
     NotReadyError,
-    RefusedError,
     TookTooLongError,
 )
 from supervisor_k8s.model import naming
@@ -79,8 +78,6 @@ class Neighbours:
     """Core's own word; raises CoreUnreachableError."""
     wait_up: Callable[[float], Awaitable[None]]
     """Returns when Core is running; raises TookTooLongError after so many seconds."""
-    ask: Callable[[str], Awaitable[Any]]
-    """The answer to an empty POST to a path of Core's API."""
     timezone: Callable[[], str]
     latest: Callable[[], str | None]
     """The newest version that is offered; None when nobody said one."""
@@ -129,6 +126,11 @@ class Core:
     def image(self) -> str:
         """The image without tag."""
         return self.record.image or self._official
+
+    @property
+    def image_with_tag(self) -> str:
+        """What the next launch runs."""
+        return f"{self.image}:{self.version}"
 
     @property
     def port(self) -> CorePort:
@@ -259,16 +261,6 @@ class Core:
             return
         await self._renew(version)
         await self._up(ends_are_final=True)
-
-    async def check(self) -> None:
-        """Have the running Core check its configuration files. RefusedError with its findings."""
-        try:
-            answer = await self._to.ask("/api/config/core/check_config")
-        except CoreUnreachableError as error:
-            raise RefusedError(f"The configuration is checked by the running Home Assistant: {error}") from error
-        if not isinstance(answer, Mapping) or answer.get("result") != "valid":
-            errors = answer.get("errors") if isinstance(answer, Mapping) else None
-            raise RefusedError(str(errors or "Home Assistant says the configuration is not valid"))
 
     async def set_options(self, changes: Mapping[str, Any]) -> None:
         """Store fields of the record: boot, image, port, ssl, watchdog, refresh_token, audio_input, audio_output,

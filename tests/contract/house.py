@@ -160,6 +160,8 @@ class Home:
     )
     versions_url: str = "http://127.0.0.1:9/{channel}.json"
     """Of the version file; nobody listens there."""
+    own_versions_url: str | None = None
+    """Of the file with our own versions."""
     node: dict[str, Any] | None = None
     """Our node, where we may ask for it."""
     leaks_url: str = "http://127.0.0.1:9/{prefix}"
@@ -217,6 +219,7 @@ class Home:
             share=str(self.share),
             state=str(self.folder / "state"),
             versions_url=self.versions_url,
+            own_versions_url=self.own_versions_url,
             leaks_url=self.leaks_url,
             repositories={"core": f"{self.store}/core"} if self.store else {},
         )

@@ -8,10 +8,12 @@ import pytest
 
 from supervisor_k8s import errors
 from supervisor_k8s.api import envelope
+from supervisor_k8s.model.desired.config_check import NAME as CHECK
 from supervisor_k8s.model.issue import Cause, Context, Fault
 from tests.contract.clients.cases import EVERYWHERE, UPHEAVAL, Scene, failures, write_addons
 from tests.contract.clients.client import VERSIONS, Client, Process
 from tests.contract.house import CLI_TOKEN, Home
+from tests.fakes import Behaviour
 
 KINDS = {
     401: "SupervisorAuthenticationError",
@@ -58,6 +60,7 @@ async def test_every_case(process: Process, home: Home) -> None:
         return CLI_TOKEN if whose == "cli" else home.core_token
 
     write_addons(home.share / "addons" / "local")
+    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
     resolution = home.house.services.resolution
     client = Client(process, home.url)
     scene = Scene(client=client, tokens=token, core_version="2026.11.0", repository=f"{home.store}/other")

@@ -1,6 +1,9 @@
 """`/core/…`: Home Assistant Core as a workload."""
 
 import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from aiohasupervisor import SupervisorBadRequestError
@@ -11,6 +14,7 @@ from aiohasupervisor.models import (
     HomeAssistantUpdateOptions,
 )
 
+from supervisor_k8s.model.desired.config_check import NAME as CHECK
 from tests.contract.house import CLI_TOKEN, Home
 from tests.fakes import Behaviour
 
@@ -126,7 +130,73 @@ async def test_migration_is_not_interrupted(home: Home) -> None:
 
 
 async def test_check(home: Home) -> None:
-    """The running Core checks its own files; what it does not call valid is a refusal."""
-    with pytest.raises(SupervisorBadRequestError, match="not valid"):
+    """A pod with Core's image checks the files, whether Core runs or not; nothing of it stays."""
+    images: list[str] = []
+
+    def program(pod: Mapping[str, Any]) -> Behaviour:
+        images.append(pod["spec"]["containers"][0]["image"])
+        return Behaviour(exit_code=0, says=("Testing configuration at /config",))
+
+    home.cluster.programs[CHECK] = program
+    await home.client().homeassistant.check_config()
+    await home.client(CLI_TOKEN).homeassistant.stop(HomeAssistantStopOptions(force=True))
+    assert (await home.raw("POST", "/homeassistant/check", token=CLI_TOKEN)).data == {}
+    assert images == [f"{IMAGE}:2026.11.0"] * 2
+    assert home.cluster.select("Job", {}) == []
+
+
+async def test_check_of_a_bad_configuration(home: Home) -> None:
+    """400, and the message is all that the checker wrote, without colours."""
+    says = ("\x1b[1;37mFailed config\x1b[0m", "  \x1b[1;31mGeneral Errors:\x1b[0m ", "    - why")
+    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=1, says=says)
+    with pytest.raises(SupervisorBadRequestError, match="Failed config"):
         await home.client().homeassistant.check_config()
-    assert ("POST", "/api/config/core/check_config") in [request[:2] for request in home.core.requests]
+    answer = await home.raw("POST", "/core/check")
+    assert (answer.status, answer.message) == (400, "Failed config\n  General Errors: \n    - why\n")
+    assert "error_key" not in answer.json
+
+
+async def test_one_check_at_a_time(home: Home) -> None:
+    """The second one is refused in upstream's words; restarts of Core are not in its way."""
+    home.cluster.programs[CHECK] = lambda _: Behaviour()
+    checking = asyncio.ensure_future(home.raw("POST", "/core/check"))
+    await home.cluster.until(lambda: home.cluster.get("Job", CHECK), within=10)
+    answer = await home.raw("POST", "/core/check")
+    assert (answer.status, answer.message) == (400, "Another job is running for job group container_homeassistant")
+    (pod,) = [pod for pod in home.cluster.pods() if CHECK in pod["metadata"]["name"]]
+    home.cluster.exit(pod["metadata"]["name"], "check", 0)
+    assert (await checking).status == 200
+
+
+async def test_check_of_a_candidate(home: Home) -> None:
+    """What the live configuration warns of as well is told; what it does not is a refusal with its own key."""
+    warnings = {"candidate": ["Invalid config for 'a' at configuration.yaml, line 3: bad"], "live": list[str]()}
+
+    def program(pod: Mapping[str, Any]) -> Behaviour:
+        which = "candidate" if "initContainers" in pod["spec"] else "live"
+        result = {"errors": {}, "warnings": {"a": warnings[which]}, "components": []}
+        return Behaviour(exit_code=0, says=tuple(json.dumps(result, indent=2).splitlines()))
+
+    home.cluster.programs[CHECK] = program
+    body = {"directory": "share/next", "without": ["packages/old.yaml"]}
+    answer = await home.raw("POST", "/core/check", json=body)
+    assert (answer.status, answer.message) == (400, warnings["candidate"][0])
+    assert answer.json["error_key"] == "homeassistant_candidate_invalid_error"
+    assert answer.json["extra_fields"] == {"errors": [], "warnings": warnings["candidate"]}
+    warnings["live"] = ["Invalid config for 'a' at configuration.yaml, line 2: bad"]
+    assert (await home.raw("POST", "/core/check", json=body)).data == {"warnings": warnings["candidate"]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"directory": "homeassistant"}, {"directory": "share/../ssl"}, {"directory": "/etc"}, {"directory": 1},
+        {"directory": "share/x", "without": ["../x"]}, {"without": ["x"]},
+    ],
+)  # fmt: skip
+async def test_check_of_what_cannot_be_a_candidate(home: Home, body: dict[str, Any]) -> None:
+    """Refused before anything runs."""
+    answer = await home.raw("POST", "/core/check", json=body)
+    assert answer.status == 400
+    assert "error_key" not in answer.json
+    assert ("apply", "Job", CHECK) not in home.cluster.calls

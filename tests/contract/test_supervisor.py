@@ -1,6 +1,8 @@
 """`/supervisor/…` through Core's client."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohasupervisor import SupervisorBadRequestError
@@ -12,8 +14,12 @@ from aiohasupervisor.models import (
     SupervisorUpdateOptions,
     UpdateChannel,
 )
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from supervisor_k8s.model.desired.self_check import NAME as CHECK
 from tests.contract.house import Home
+from tests.fakes import Behaviour
 
 
 async def test_info(home: Home) -> None:
@@ -60,18 +66,49 @@ async def test_stats_are_numbers(home: Home) -> None:
     assert (stats.cpu_percent, stats.memory_usage) == (0.0, 0)
 
 
-async def test_reload_and_repair(home: Home) -> None:
-    """Both are answered; there is nothing else to see of them."""
+async def test_reload(home: Home) -> None:
+    """Answered; there is nothing else to see of it."""
     await home.client().supervisor.reload()
+
+
+async def test_repair_puts_right_what_nobody_told_of(home: Home) -> None:
+    """Everything in the cluster is compared with what it is to be."""
+    home.cluster.calls.clear()
+    service = home.cluster.get("Service", "homeassistant")
+    assert service is not None
+    home.cluster.change_unheard({**service, "spec": {**service["spec"], "ports": []}})
     await home.client().supervisor.repair()
+
+    def right() -> bool | None:
+        found = home.cluster.get("Service", "homeassistant")
+        return bool(found and found["spec"]["ports"]) or None
+
+    await home.cluster.until(right, within=20)
 
 
 async def test_restart(home: Home) -> None:
-    """Answered first, then we go; the Deployment starts us anew."""
+    """A rollout of our Deployment, answered first; then we go."""
+    put_deployment(home)
     await home.client().supervisor.restart()
+    assert ("roll_out", "Deployment", "supervisor") in home.cluster.calls
     async with asyncio.timeout(5):
         await home.house.stage.stopping.wait()
     assert home.house.stage.name == "stopping"
+
+
+async def test_restart_without_a_deployment(home: Home) -> None:
+    """Or without an API server: the process ends, and whoever runs it starts it anew."""
+    assert (await home.raw("POST", "/supervisor/restart")).status == 200
+    async with asyncio.timeout(5):
+        await home.house.stage.stopping.wait()
+
+
+async def test_no_restart_before_we_run(home: Home) -> None:
+    """In upstream's words."""
+    home.house.stage.name = "startup"
+    answer = await home.raw("POST", "/supervisor/restart")
+    assert answer.status == 400
+    assert answer.message == "'Supervisor.restart' blocked from execution, system is not running - startup"
 
 
 async def test_repositories_by_the_old_option(home: Home) -> None:
@@ -89,3 +126,116 @@ async def test_available_updates(home: Home) -> None:
     assert (await home.raw("GET", "/supervisor/available_updates")).data == {"available_updates": []}
     await home.client().refresh_updates()
     await home.client().reload_updates()
+
+
+# --- updates of ourselves --------------------------------------------------------------------------------------------
+
+OURS = "example.test/supervisor"
+NEW = "2026.12.0"
+
+
+def put_deployment(home: Home) -> None:
+    """What `manifests/` made, as far as it matters here."""
+    container = {
+        "name": "supervisor",
+        "image": f"{OURS}:2026.11.0",
+        "env": [{"name": "SUPERVISOR_RUNTIME", "value": "kubernetes"}],
+        "volumeMounts": [{"name": "state", "mountPath": "/state"}, {"name": "tmp", "mountPath": "/tmp"}],
+        "readinessProbe": {"httpGet": {"path": "/supervisor/ping", "port": "api"}},
+    }
+    volumes = [{"name": "state", "persistentVolumeClaim": {"claimName": "state"}}, {"name": "tmp", "emptyDir": {}}]
+    pod = {"serviceAccountName": "supervisor", "containers": [container], "volumes": volumes}
+    template = {"metadata": {"labels": {"app.kubernetes.io/name": "supervisor"}}, "spec": pod}
+    metadata = {"name": "supervisor", "labels": {"app.kubernetes.io/name": "supervisor"}}
+    home.cluster.put(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"template": template}}
+    )
+
+
+async def image(home: Home) -> str:
+    """Of our Deployment."""
+    found = await home.cluster.read("Deployment", "supervisor")
+    assert found is not None
+    return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+@pytest.fixture
+async def channel(home: Home) -> AsyncIterator[list[str]]:
+    """A channel file of ours with a new version; our Deployment is there."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"channel": "stable", "supervisor": said[0]})
+
+    said, app = [NEW], web.Application()
+    app.router.add_get("/stable.json", answer)
+    async with TestServer(app) as server:
+        home.own_versions_url = str(server.make_url("/{channel}.json")).replace("%7B", "{").replace("%7D", "}")
+        await home.stop()
+        await home.start()
+        put_deployment(home)
+        await home.raw("POST", "/reload_updates")
+        yield said
+
+
+async def test_an_update_of_ours_is_offered(home: Home, channel: list[str]) -> None:
+    """Wherever clients look for it; the plugins, which are part of us, are what they are."""
+    info = await home.client().supervisor.info()
+    assert (info.version, info.version_latest, info.update_available) == ("2026.11.0", NEW, True)
+    (update,) = await home.client().available_updates()
+    assert (update.update_type, update.panel_path) == ("supervisor", "/update-available/supervisor")
+    assert (await home.raw("GET", "/dns/info")).data["update_available"] is False
+
+
+async def test_an_update_of_ours(home: Home, channel: list[str]) -> None:
+    """The new version looks at this installation with everything that we have, and may change nothing; then the
+    Deployment has its image.
+    """
+    seen: list[dict[str, Any]] = []
+
+    def program(pod: dict[str, Any]) -> Behaviour:
+        seen.append(pod["spec"])
+        return Behaviour(exit_code=0)
+
+    home.cluster.programs[CHECK] = program
+    await home.client().supervisor.update()
+    (spec,) = seen
+    (container,) = spec["containers"]
+    assert (container["image"], container["args"]) == (f"{OURS}:{NEW}", ["--check"])
+    assert (spec["serviceAccountName"], spec["nodeName"]) == ("supervisor", "node")
+    assert [mount.get("readOnly", False) for mount in container["volumeMounts"]] == [True, False]
+    assert "readinessProbe" not in container
+    assert await image(home) == f"{OURS}:{NEW}"
+    assert home.cluster.select("Job", {}) == []
+
+
+async def test_an_update_that_cannot_take_over(home: Home, channel: list[str]) -> None:
+    """Nothing is changed; who asked hears the new version's own words, and there is an issue until one succeeds."""
+    says = ("The Supervisor's account may not: get nodes. Apply the manifests of this version",)
+    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=1, says=says)
+    answer = await home.raw("POST", "/supervisor/update")
+    assert answer.status == 400
+    assert says[0] in answer.message
+    assert await image(home) == f"{OURS}:2026.11.0"
+    (issue,) = (await home.client().resolution.info()).issues
+    assert (issue.type, issue.context) == ("update_failed", "supervisor")
+    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
+    await home.client().supervisor.update()
+    assert (await home.client().resolution.info()).issues == []
+
+
+async def test_an_update_to_an_image_that_does_not_exist(home: Home, channel: list[str]) -> None:
+    """The runtime's own words; nothing is changed."""
+    home.cluster.programs[CHECK] = lambda _: Behaviour(pull_error="manifest unknown")
+    answer = await home.raw("POST", "/supervisor/update")
+    assert answer.status == 400
+    assert "manifest unknown" in answer.message
+    assert await image(home) == f"{OURS}:2026.11.0"
+
+
+async def test_an_older_version_is_no_update(home: Home, channel: list[str]) -> None:
+    """A channel may go back; we do not."""
+    channel[0] = "2026.10.0"
+    await home.raw("POST", "/reload_updates")
+    answer = await home.raw("POST", "/supervisor/update")
+    assert (answer.status, answer.message) == (400, "No supervisor update available - 2026.11.0")
+    assert (await home.client().supervisor.info()).version_latest == "2026.10.0"

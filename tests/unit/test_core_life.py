@@ -14,8 +14,6 @@ from supervisor_k8s.errors import (
     ClusterUnavailableError,
     CoreMigratingError,
     CoreStartError,
-    CoreUnreachableError,
-    RefusedError,
 )
 from supervisor_k8s.model.intent import CORE_KEY, Wanted
 from supervisor_k8s.model.status import AddonState
@@ -40,7 +38,6 @@ class Outside:
         self.pulled: list[str] = []
         self.migrating = False
         self.latest: str | None = None
-        self.answer: Any = {"result": "valid", "errors": None}
 
     async def make_directories(self, paths: Any) -> None:
         self.directories += paths
@@ -60,11 +57,6 @@ class Outside:
 
     async def wait_up(self, _within: float) -> None:
         return
-
-    async def ask(self, _path: str) -> Any:
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
 
 
 class House:
@@ -89,7 +81,6 @@ class House:
                 pull=self.outside.pull,
                 core_state=self.outside.state,
                 wait_up=self.outside.wait_up,
-                ask=self.outside.ask,
                 timezone=lambda: "Europe/Zurich",
                 latest=lambda: self.outside.latest,
                 poke=self.reconciler.poke,
@@ -348,26 +339,6 @@ async def test_a_new_version_that_keeps_ending_is_not_waited_for(house: House) -
     house.cluster.behaviours[f"{IMAGE}:2026.11.1"] = Behaviour(crash_loop=1)
     with pytest.raises(CoreStartError, match="keeps ending with exit code 1"):
         await house.core.switch("2026.11.1")
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        ({"result": "invalid", "errors": "Integration error: nonsense"}, "Integration error: nonsense"),
-        (None, "not valid"),
-        (CoreUnreachableError("it is not running"), "checked by the running Home Assistant"),
-    ],
-)
-async def test_a_bad_configuration_is_told(house: House, answer: Any, words: str) -> None:
-    """Core's own findings are the message."""
-    house.outside.answer = answer
-    with pytest.raises(RefusedError, match=words):
-        await house.core.check()
-
-
-async def test_a_good_configuration_is_ok(house: House) -> None:
-    """Nothing to say."""
-    await house.core.check()
 
 
 async def test_a_lost_record_does_not_replace_core(house: House, tmp_path: Path) -> None:

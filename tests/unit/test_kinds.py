@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.cluster.kinds import KINDS, rights
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 RBAC = MANIFESTS / "base" / "rbac.yaml"
@@ -37,11 +37,10 @@ def granted(manifest: Path, kind: str) -> dict[tuple[str, str], set[str]]:
 
 
 def needed() -> dict[tuple[str, str], set[str]]:
-    verbs = {resource: set(needs) for resource, needs in BY_REQUEST.items()}
-    for kind in KINDS.values():
-        group = kind.api.rpartition("/")[0]
-        own = verbs.setdefault((group, kind.plural), set())
-        own |= (CACHED if kind.cached else set()) | (WRITTEN if kind.written else set())
+    """The same of what our self-check asks for before an update."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for right in rights():
+        verbs.setdefault((right.group, right.resource), set()).add(right.verb)
     return verbs
 
 

@@ -325,7 +325,7 @@ UPHEAVAL = (
     ok("homeassistant.stop", model("HomeAssistantStopOptions", force=True), by="cli"),
     no(BAD, "homeassistant.stats", by="cli"),
     ok("homeassistant.start", by="cli"),
-    no(BAD, "homeassistant.check_config", by="cli"),
+    ok("homeassistant.check_config", by="cli"),
     ok("supervisor.restart", by="cli"),
 )
 """Only where nobody lives; the last one is our own end."""
