@@ -44,7 +44,6 @@ from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.boot_failures import BootFailures
-from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
@@ -60,9 +59,8 @@ from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.notices import Notices
-from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.one_offs import OneOffs
-from supervisor_k8s.services.own_life import OwnLife
+from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.remedies import remedies
 from supervisor_k8s.services.repositories import Repositories
@@ -77,7 +75,7 @@ from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
-from supervisor_k8s.upkeep import first_version, known_versions, latest_core
+from supervisor_k8s.upkeep import config_check, first_version, known_versions, latest_core, own_life
 from supervisor_k8s.wiring import connect, key_of, verbs
 
 
@@ -319,22 +317,9 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             report=resolution.report,
             settle=resolution.settle,
         ),
-        config_check=ConfigCheck(
-            run=one_offs.run,
-            image=lambda: core.image_with_tag,
-            timezone=lambda: preferences.timezone,
-            site=site,
-        ),
-        own=OwnLife(
-            cluster=cluster,
-            deployment=settings.name,
-            node=own_pod["spec"].get("nodeName", ""),
-            site=site,
-            version=VERSION,
-            latest=lambda: versions.own,
-            stage=stage,
-            run=one_offs.run,
-            resolution=resolution,
+        config_check=config_check(core, preferences, site, run=one_offs.run),
+        own=own_life(
+            settings, cluster, own_pod, site, versions=versions, stage=stage, run=one_offs.run, resolution=resolution
         ),
         versions=versions,
         repositories=repositories,

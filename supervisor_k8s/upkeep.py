@@ -1,13 +1,25 @@
-"""How the parts are built that look after versions: which ones are offered, and what is newest offline."""
+"""How the parts are built that look after versions: what is offered, checks of a configuration, our own update."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from supervisor_k8s.house import VERSION, Stage
+from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import offered
 from supervisor_k8s.remote.version_file import VersionFile
-from supervisor_k8s.services.core import FIRST_VERSION
+from supervisor_k8s.services.config_check import ConfigCheck
+from supervisor_k8s.services.core import FIRST_VERSION, Core
+from supervisor_k8s.services.one_offs import Ended
+from supervisor_k8s.services.own_life import OwnLife, Rollouts
+from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.versions import KnownFile, Versions
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
+
+type Run = Callable[[Manifest], Awaitable[Ended]]
+"""Has a Job done."""
 
 
 def known_versions(settings: Settings, records: Records, *, channel: Callable[[], str]) -> Versions:
@@ -36,3 +48,33 @@ async def first_version(chosen: str | None, versions: Versions) -> str:
     if chosen is None and versions.core is None:
         await versions.reload()
     return chosen or versions.core or FIRST_VERSION
+
+
+def config_check(core: Core, preferences: Preferences, site: Site, *, run: Run) -> ConfigCheck:
+    """With the Core that runs, or would run."""
+    return ConfigCheck(run=run, image=lambda: core.image_with_tag, timezone=lambda: preferences.timezone, site=site)
+
+
+def own_life(  # noqa: PLR0913 - the parts that our own life touches
+    settings: Settings,
+    cluster: Rollouts,
+    own_pod: Live,
+    site: Site,
+    *,
+    versions: Versions,
+    stage: Stage,
+    run: Run,
+    resolution: Resolution,
+) -> OwnLife:
+    """Of the Deployment that the settings name."""
+    return OwnLife(
+        cluster=cluster,
+        deployment=settings.name,
+        node=own_pod["spec"].get("nodeName", ""),
+        site=site,
+        version=VERSION,
+        latest=lambda: versions.own,
+        stage=stage,
+        run=run,
+        resolution=resolution,
+    )
