@@ -111,6 +111,15 @@ def passwords(schema: Schema | None, options: Mapping[str, Any]) -> frozenset[st
     return frozenset(found for name, value in options.items() for found in _passwords((schema or {})[name], value))
 
 
+def wants_password(element: Any) -> bool:
+    """Whether a schema, or a part of one, has an option of type `password`."""
+    if isinstance(element, Mapping):
+        return any(map(wants_password, element.values()))
+    if isinstance(element, list):
+        return any(map(wants_password, element))
+    return isinstance(element, str) and element.startswith("password")
+
+
 def _passwords(element: Any, value: Any) -> Iterator[str]:
     if isinstance(element, Mapping):
         for name, inner in value.items():

@@ -63,17 +63,17 @@ class AddonSettings:
 
     async def validate(self, slug: str, candidate: Mapping[str, Any] | None) -> Judgement:
         """What is to be said of `candidate`, or of what is stored."""
-        record = self._get(slug)
-        config = self._config(record)
-        try:
-            options = await self._validated(config, candidate or self.merged(slug))
-        except AddonOptionsInvalidError as error:
-            return Judgement(fault=str(error.fields["validation_error"]))
-        return Judgement(passwords=option_model.passwords(config.schema, options))
+        self._get(slug)
+        secrets = await self._secrets()
+        return self._judged(slug, candidate or self.merged(slug), secrets)
 
     async def passwords(self) -> Mapping[str, Collection[str]]:
-        """Those in the options of all add-ons, by slug; of options that are not valid none."""
-        return {slug: (await self.validate(slug, None)).passwords for slug in self._installed()}
+        """Those in the options of all add-ons that want some, by slug; of options that are not valid none."""
+        secrets = await self._secrets()
+        asking = [
+            slug for slug in self._installed() if option_model.wants_password(self._get(slug).system.get("schema"))
+        ]
+        return {slug: self._judged(slug, self.merged(slug), secrets).passwords for slug in asking}
 
     async def change(self, slug: str, changes: Mapping[str, Any]) -> None:
         """Store what `POST /addons/<slug>/options` asks for; everything is checked before anything is stored."""
@@ -104,6 +104,14 @@ class AddonSettings:
         self._get(slug)
         await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
         self.changed(slug)
+
+    def _judged(self, slug: str, options: Mapping[str, Any], secrets: Secrets) -> Judgement:
+        schema = self._config(self._get(slug)).schema
+        try:
+            accepted = option_model.validate(schema, options, secrets=secrets, app=slug)
+        except AddonOptionsInvalidError as error:
+            return Judgement(fault=str(error.fields["validation_error"]))
+        return Judgement(passwords=option_model.passwords(schema, accepted))
 
     async def _validated(self, config: AddonConfig, options: Mapping[str, Any]) -> Mapping[str, Any]:
         known_secrets = await self._secrets()

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from supervisor_k8s.errors import LeaksUnavailableError
 from supervisor_k8s.model.leak import digest, leaked
-from supervisor_k8s.model.options import passwords
+from supervisor_k8s.model.options import passwords, wants_password
 from supervisor_k8s.remote.leaked_passwords import LARGEST, LeakedPasswords
 from supervisor_k8s.services.leaks import PAUSE, REMEMBERED, Leaks
 
@@ -70,6 +70,8 @@ def test_which_options_are_passwords() -> None:
     options = {"a": "1", "b": "2", "c": ["3", "4"], "d": [{"e": "5", "f": 6}, {"f": 6}], "g": {"h": ""}}
     assert passwords(schema, options) == {"1", "3", "4", "5"}
     assert passwords(None, {}) == frozenset()
+    assert [wants_password(part) for part in (*schema.values(), schema)] == [True, False, True, True, True, True]
+    assert not wants_password(False)
 
 
 async def test_an_answer_counts_for_a_day() -> None:
