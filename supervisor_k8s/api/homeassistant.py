@@ -4,7 +4,8 @@ Core posts `/core/options` at each start with its port and TLS; old Core sends i
 null. Nothing of that restarts anything.
 """
 
-from typing import cast
+import re
+from typing import Any, cast
 
 import voluptuous as vol
 
@@ -23,6 +24,16 @@ CHECK_GROUP = "container_homeassistant"
 """Upstream's words: whoever asks for a second check at the same time gets the last one in the refusal."""
 _IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)$")
 
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+
+
+def image_tag(value: Any) -> str:
+    """A version as it stands behind the colon of an image."""
+    if not isinstance(value, str) or not _TAG.fullmatch(value):
+        raise vol.Invalid("expected a version that can be the tag of an image")
+    return value
+
+
 OPTIONS = {
     vol.Optional("boot"): vol.Boolean(),
     vol.Optional("image"): vol.Maybe(_IMAGE),
@@ -36,7 +47,7 @@ OPTIONS = {
     vol.Optional("duplicate_log_file"): vol.Boolean(),
 }
 UPDATE = {
-    vol.Optional("version"): str,
+    vol.Optional("version"): image_tag,
     vol.Optional("backup"): bool,
     vol.Optional("background", default=False): bool,
 }

@@ -9,8 +9,6 @@ entries Home Assistant itself ignores where they do not exist), and *granted* (c
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from awesomeversion import AwesomeVersion
-
 from supervisor_k8s.errors import (
     AddonArchitectureError,
     AddonCoreVersionError,
@@ -19,6 +17,7 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.versions import at_least
 
 REFUSED_FEATURES = {
     "host_network": "the node's own network",
@@ -43,7 +42,7 @@ def check_available(
         raise AddonArchitectureError(slug=config.slug, architectures=", ".join(config.arch))
     if config.machine and not _machine_fits(config.machine, site.machine):
         raise AddonMachineError(slug=config.slug, machine_types=", ".join(config.machine))
-    if config.homeassistant and core_version and AwesomeVersion(core_version) < AwesomeVersion(config.homeassistant):
+    if config.homeassistant and core_version and not at_least(core_version, config.homeassistant):
         raise AddonCoreVersionError(slug=config.slug, version=config.homeassistant)
     if reason := refusals(config, allowed):
         raise AddonNotSupportedError(reason)

@@ -37,6 +37,16 @@ def offered(known: str | None, packaged: str, installed: str | None) -> str | No
     return known or (packaged if installed is None or is_newer(packaged, installed) else None)
 
 
+def at_least(version: str, bound: str) -> bool:
+    """Whether `version` is `bound` or newer. One that cannot be compared, such as the tag of somebody's own
+    image, counts as newer: to treat it as an old one, or to fail, would help nobody.
+    """
+    try:
+        return AwesomeVersion(version) >= AwesomeVersion(bound)
+    except AwesomeVersionException:
+        return True
+
+
 def is_newer(candidate: str | None, installed: str) -> bool:
     """Whether `candidate` is an update; False where the two cannot be compared (`dev`, a digest)."""
     try:

@@ -97,6 +97,24 @@ async def test_no_version_named_and_none_known(home: Home) -> None:
     assert answer.message == "Cannot determine latest version of Home Assistant for update"
 
 
+async def test_a_version_that_no_image_can_have(home: Home) -> None:
+    """It is refused before anything happens, and Home Assistant can be restarted."""
+    for version in ("9¤", "", "a:b", "2026.12.0\n", "-", "x" * 129, 5):
+        answer = await home.raw("POST", "/core/update", json={"version": version})
+        assert answer.status == 400
+        assert answer.message.startswith("expected a version that can be the tag of an image")
+    assert (await home.raw("POST", "/core/restart")).status == 200
+
+
+async def test_a_version_that_cannot_be_compared(home: Home) -> None:
+    """Somebody's own image may have any tag: Core starts with it, whether it ran before or not."""
+    await home.raw("POST", "/core/stop")
+    assert (await home.raw("POST", "/core/update", json={"version": "own-build"})).status == 200
+    assert (await home.raw("POST", "/core/start")).status == 200
+    assert (await home.client().homeassistant.info()).version == "own-build"
+    assert (await home.raw("GET", "/store")).status == 200
+
+
 async def test_a_version_that_does_not_start(home: Home, channel: Channel) -> None:
     """The one before runs again; who asked hears why, and so do the repairs."""
     home.cluster.behaviours[f"{IMAGE}:{NEW}"] = Behaviour(crash_loop=1)

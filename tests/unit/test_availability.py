@@ -41,10 +41,12 @@ def test_an_addon_for_other_systems_is_refused(given: dict[str, Any], error: typ
         ({"homeassistant": "2026.11.0"}, "2026.11.0"),
         ({"homeassistant": "2026.11.0b1"}, "2026.11.0"),
         ({"homeassistant": "2026.12.0"}, None),
+        ({"homeassistant": "next"}, "2026.11.0"),
+        ({"homeassistant": "2026.12.0"}, "own-build"),
     ],
 )
 def test_an_addon_for_this_system_is_available(given: dict[str, Any], core_version: str | None) -> None:
-    """Nothing is refused for what is not known."""
+    """Nothing is refused for what is not known, or cannot be compared."""
     check_available(addon(**given), site(), core_version=core_version)
 
 

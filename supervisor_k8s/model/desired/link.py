@@ -14,12 +14,12 @@ A sidecar in Core's pod (nginx) with three doors:
 import base64
 from dataclasses import dataclass, field
 
-from awesomeversion import AwesomeVersion
 from jinja2 import Environment, StrictUndefined
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.intent import CoreRecord, Manifest
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.versions import at_least
 
 NAME = "core-link"
 ADDRESS = "127.0.0.2"
@@ -34,9 +34,9 @@ SERVER_SECRET = "core-link-server"  # noqa: S105 - the object's name
 CLIENT_SECRET = "core-link-client"  # noqa: S105
 CA_SECRET = "core-link-ca"  # noqa: S105
 
-SOCKET_SINCE = AwesomeVersion("2026.4.0.dev202603250907")
+SOCKET_SINCE = "2026.4.0.dev202603250907"
 """First Core that serves the Supervisor on a Unix socket and takes no token any more (upstream's own threshold)."""
-PORT_80_SINCE = AwesomeVersion("2026.8.0.dev0")
+PORT_80_SINCE = "2026.8.0.dev0"
 """First Core whose default port under a Supervisor is 80 (home-assistant/core#174278)."""
 LEGACY_PORT = 8123
 DEFAULT_PORT = 80
@@ -152,12 +152,12 @@ class CorePort:
 
 def has_socket(version: str) -> bool:
     """Whether this Core serves the Supervisor on a Unix socket."""
-    return AwesomeVersion(version) >= SOCKET_SINCE
+    return at_least(version, SOCKET_SINCE)
 
 
 def core_port(record: CoreRecord, version: str) -> CorePort:
     """What Core last reported, or the default of this version until it did."""
-    default = DEFAULT_PORT if AwesomeVersion(version) >= PORT_80_SINCE else LEGACY_PORT
+    default = DEFAULT_PORT if at_least(version, PORT_80_SINCE) else LEGACY_PORT
     return CorePort(record.port or default, record.ssl)
 
 
