@@ -38,9 +38,8 @@ check: ## Lint, format, types, and the arrows between the layers
 	@venv=$(VENV) && PATH="$$venv/bin:$$PATH" && \
 	ruff check && ruff format --check && mypy && lint-imports
 
-# Tests in compiled form are kept whatever the shell says: to compile them takes each process seconds.
-test-fast: check ## Checks, unit and contract tier: no root, no cluster
-	@tests/fast.sh
+test-fast: ## Checks, unit and contract tier: no root, no cluster
+	@tests/fast.sh $(MAKE) --no-print-directory check
 
 test: check ## All tiers; makes the cluster when there is none (CLUSTER=external: uses yours)
 	@CLUSTER=$(CLUSTER) tests/cluster/test-all.sh
