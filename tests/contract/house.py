@@ -260,6 +260,7 @@ class Home:
             "sessions": [session["id"] for session in self.house.records.ingress.get("sessions", ())],
             "share": sorted((str(file), file.is_dir() or file.stat().st_size) for file in self.share.rglob("*")),
             "objects": {key: live["metadata"]["uid"] for key, live in self.cluster.everything().items()},
+            "logs": {key: len(lines) for key, lines in self.cluster._logs.items() if lines},
             "issues": services.resolution.issues,
             "unhealthy": (services.resolution.unhealthy, services.resolution.unsupported),
             "jobs": services.jobs.forest(),

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from aiohttp import WSMsgType
 from yarl import URL
 
@@ -47,19 +48,43 @@ class Browser:
             yield socket
 
 
-@pytest.fixture
-async def browser(home: Home) -> AsyncIterator[Browser]:
-    """An add-on that runs and serves its page; a session of the user `1`."""
+async def with_page(home: Home) -> Home:
+    """An add-on that runs, at an address that can be dialled."""
     home.core.answers["config/auth/list"] = [{"id": "1", "username": "ann", "name": "Ann\nOther"}]
     await home.install(SLUG, start=True)
     address = f"127.78.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
     (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
     home.cluster.set_status("Pod", pod["metadata"]["name"], podIP=address, podIPs=[{"ip": address}])
-    session = (await home.raw("POST", "/ingress/session", json={"user_id": "1"})).data["session"]
+    await home.raw("POST", "/ingress/session", json={"user_id": "1"})
+    return home
+
+
+@asynccontextmanager
+async def browsing(home: Home) -> AsyncIterator[Browser]:
+    """The add-on serves its page; the session is that of the user `1`."""
+    (session,) = home.house.records.ingress["sessions"]
     entry = (await home.raw("GET", f"/addons/{SLUG}/info")).data["ingress_entry"]
-    base = entry.replace("/api/hassio_ingress", "/ingress")
-    async with Page(address, PORT) as page:
-        yield Browser(home, page, base, session)
+    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
+    async with Page(pod["status"]["podIP"], PORT) as page:
+        yield Browser(home, page, entry.replace("/api/hassio_ingress", "/ingress"), session["id"])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(standing: Home) -> Home:
+    return await with_page(standing)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(shared: Home) -> AsyncIterator[Browser]:
+    async with browsing(shared) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def mover(home: Home) -> AsyncIterator[Browser]:
+    """A browser in a house of its own, for who changes something there."""
+    async with browsing(await with_page(home)) as browser:
+        yield browser
 
 
 # --- who is let in ------------------------------------------------------------------------------------------------
@@ -74,29 +99,29 @@ async def test_without_a_session(browser: Browser) -> None:
     assert browser.page.requests == []
 
 
-async def test_unknown_token(browser: Browser) -> None:
+async def test_unknown_token(mover: Browser) -> None:
     """503 in plain text; so too once the add-on is uninstalled."""
-    answer = await browser.home.raw("GET", "/ingress/unknown/start", token=None, headers=browser.cookie)
+    answer = await mover.home.raw("GET", "/ingress/unknown/start", token=None, headers=mover.cookie)
     assert (answer.status, answer.text) == (503, "503: Service Unavailable")
-    assert (await browser.home.raw("POST", f"/addons/{SLUG}/uninstall")).status == 200
-    assert (await browser.ask("GET", "/start")).status == 503
+    assert (await mover.home.raw("POST", f"/addons/{SLUG}/uninstall")).status == 200
+    assert (await mover.ask("GET", "/start")).status == 503
 
 
-async def test_addon_that_does_not_answer(browser: Browser) -> None:
+async def test_addon_that_does_not_answer(mover: Browser) -> None:
     """502 in plain text when nobody listens, and when it is stopped."""
-    await browser.page.__aexit__()
-    answer = await browser.ask("GET", "/start")
+    await mover.page.__aexit__()
+    answer = await mover.ask("GET", "/start")
     assert (answer.status, answer.text) == (502, "502: Bad Gateway")
-    assert (await browser.home.raw("POST", f"/addons/{SLUG}/stop")).status == 200
-    assert (await browser.ask("GET", "/start")).status == 502
+    assert (await mover.home.raw("POST", f"/addons/{SLUG}/stop")).status == 200
+    assert (await mover.ask("GET", "/start")).status == 502
 
 
-async def test_a_use_prolongs_the_session(browser: Browser) -> None:
+async def test_a_use_prolongs_the_session(mover: Browser) -> None:
     """Each use adds its quarter of an hour, and what it added survives our restart after a minute at the latest."""
-    await browser.ask("GET", "/start")
-    await browser.home.stop()
-    await browser.home.start()
-    answer = await browser.ask("GET", "/start")
+    await mover.ask("GET", "/start")
+    await mover.home.stop()
+    await mover.home.start()
+    answer = await mover.ask("GET", "/start")
     assert answer.status in (200, 502)  # the session is known, whatever the add-on says
 
 
@@ -150,11 +175,11 @@ async def test_headers_to_the_addon(browser: Browser) -> None:
         assert name not in seen
 
 
-async def test_a_session_without_a_user(browser: Browser) -> None:
-    """The add-on is told nobody, also when the browser says who it is."""
-    browser.session = (await browser.home.raw("POST", "/ingress/session", json={})).data["session"]
-    await browser.ask("GET", "/start", headers={"X-Remote-User-Id": "1"})
-    assert not [name for name in browser.page.header if "remote-user" in name.lower()]
+async def test_a_session_without_a_user(mover: Browser) -> None:
+    """The add-on is told nobody, also when the mover says who it is."""
+    mover.session = (await mover.home.raw("POST", "/ingress/session", json={})).data["session"]
+    await mover.ask("GET", "/start", headers={"X-Remote-User-Id": "1"})
+    assert not [name for name in mover.page.header if "remote-user" in name.lower()]
 
 
 async def test_headers_to_the_browser(browser: Browser) -> None:
@@ -278,12 +303,12 @@ async def test_an_addon_that_refuses(browser: Browser) -> None:
     assert caught.value.status == 502
 
 
-async def test_our_end_ends_websockets(browser: Browser) -> None:
+async def test_our_end_ends_websockets(mover: Browser) -> None:
     """An open page does not hold up our stop."""
-    async with browser.socket() as socket:
+    async with mover.socket() as socket:
         await socket.send_str("hello")
         await socket.receive()
         async with asyncio.timeout(5):
-            await browser.home.stop()
+            await mover.home.stop()
         assert (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.ERROR)
-    await browser.home.start()
+    await mover.home.start()

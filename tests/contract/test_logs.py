@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.contract.house import Home
 
@@ -18,12 +19,21 @@ def say(home: Home, *lines: str) -> None:
     home.cluster.say(pod["metadata"]["name"], "addon", *lines)
 
 
-@pytest.fixture
-async def talking(home: Home) -> Home:
+async def with_a_log(home: Home) -> Home:
     """An add-on with 150 lines of log."""
     await home.install(SLUG, start=True)
     say(home, *(f"\x1b[32mline {number}\x1b[0m" for number in range(150)))
     return home
+
+
+@pytest.fixture
+async def talking(home: Home) -> Home:
+    return await with_a_log(home)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(standing: Home) -> Home:
+    return await with_a_log(standing)
 
 
 async def lines(home: Home, path: str, **options: Any) -> list[str]:
@@ -33,16 +43,16 @@ async def lines(home: Home, path: str, **options: Any) -> list[str]:
     return answer.text.splitlines()
 
 
-async def test_how_many_lines(talking: Home) -> None:
+async def test_how_many_lines(shared: Home) -> None:
     """100 unless asked otherwise; at least two; nonsense is 100; `lines` wins over `Range`."""
     path = f"/addons/{SLUG}/logs"
-    assert len(await lines(talking, path)) == 100
-    assert await lines(talking, f"{path}?lines=3&no_colors") == ["line 147", "line 148", "line 149"]
-    assert len(await lines(talking, f"{path}?lines=1")) == 2
-    assert len(await lines(talking, f"{path}?lines=many")) == 100
-    assert len(await lines(talking, f"{path}?lines=3", headers={"Range": "entries=:-9:10"})) == 3
-    assert len(await lines(talking, path, headers={"Range": "entries=:-9:10"})) == 10
-    assert len(await lines(talking, path, headers={"Range": "entries=:-9:"})) == 10
+    assert len(await lines(shared, path)) == 100
+    assert await lines(shared, f"{path}?lines=3&no_colors") == ["line 147", "line 148", "line 149"]
+    assert len(await lines(shared, f"{path}?lines=1")) == 2
+    assert len(await lines(shared, f"{path}?lines=many")) == 100
+    assert len(await lines(shared, f"{path}?lines=3", headers={"Range": "entries=:-9:10"})) == 3
+    assert len(await lines(shared, path, headers={"Range": "entries=:-9:10"})) == 10
+    assert len(await lines(shared, path, headers={"Range": "entries=:-9:"})) == 10
 
 
 async def page(home: Home, path: str, ranged: str) -> tuple[list[str], str | None]:
@@ -52,13 +62,13 @@ async def page(home: Home, path: str, ranged: str) -> tuple[list[str], str | Non
     return answer.text.splitlines(), answer.headers.get("X-First-Cursor")
 
 
-async def test_paging_backwards(talking: Home) -> None:
+async def test_paging_backwards(shared: Home) -> None:
     """As the frontend does it: each page ends where the one after it began, and before the first line there is none."""
     path, seen = f"/addons/{SLUG}/logs", list[str]()
-    found, cursor = await page(talking, path, "entries=:-39:40")
+    found, cursor = await page(shared, path, "entries=:-39:40")
     while found:
         seen = found + seen
-        found, cursor = await page(talking, path, f"entries={cursor}:-40:40")
+        found, cursor = await page(shared, path, f"entries={cursor}:-40:40")
     assert seen == [f"line {number}" for number in range(150)]
     assert cursor is None
 
@@ -99,28 +109,28 @@ async def test_a_follower_of_a_silent_program(home: Home) -> None:
         assert await reply.content.readline() == b"at last\n"
 
 
-async def test_with_time_and_name(talking: Home) -> None:
+async def test_with_time_and_name(shared: Home) -> None:
     """As the journal shows it, when `verbose` is asked for, or its own content type."""
     right = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} node addon_core_mosquitto: line 149"
     for query, accept in (("&verbose", "*/*"), ("&format=verbose", "*/*"), ("", "text/x-log")):
-        answer = await lines(talking, f"/addons/{SLUG}/logs?no_colors&lines=2{query}", headers={"Accept": accept})
+        answer = await lines(shared, f"/addons/{SLUG}/logs?no_colors&lines=2{query}", headers={"Accept": accept})
         assert re.fullmatch(right, answer[-1]), answer[-1]
 
 
-async def test_colours(talking: Home) -> None:
+async def test_colours(shared: Home) -> None:
     """Kept, unless told otherwise; never in `latest`, which has all of the present start."""
-    assert (await lines(talking, f"/addons/{SLUG}/logs?lines=2"))[-1] == "\x1b[32mline 149\x1b[0m"
-    latest = await lines(talking, f"/addons/{SLUG}/logs/latest")
+    assert (await lines(shared, f"/addons/{SLUG}/logs?lines=2"))[-1] == "\x1b[32mline 149\x1b[0m"
+    latest = await lines(shared, f"/addons/{SLUG}/logs/latest")
     assert (len(latest), latest[0]) == (150, "line 0")
-    assert len(await lines(talking, f"/addons/{SLUG}/logs/latest?lines=5")) == 5
-    assert len(await lines(talking, f"/addons/{SLUG}/logs/latest", headers={"Range": "entries=:-9:10"})) == 150
+    assert len(await lines(shared, f"/addons/{SLUG}/logs/latest?lines=5")) == 5
+    assert len(await lines(shared, f"/addons/{SLUG}/logs/latest", headers={"Range": "entries=:-9:10"})) == 150
 
 
-async def test_accept_is_compared_exactly(talking: Home) -> None:
+async def test_accept_is_compared_exactly(shared: Home) -> None:
     """Anything but the known values is refused in plain text."""
     for accept in ("*/*", "text/plain", "text/x-log"):
-        assert await lines(talking, f"/addons/{SLUG}/logs", headers={"Accept": accept})
-    answer = await talking.raw("GET", f"/addons/{SLUG}/logs", headers={"Accept": "application/json"})
+        assert await lines(shared, f"/addons/{SLUG}/logs", headers={"Accept": accept})
+    answer = await shared.raw("GET", f"/addons/{SLUG}/logs", headers={"Accept": "application/json"})
     assert (answer.status, answer.content_type) == (400, "text/plain; charset=utf-8")
     assert answer.text.startswith("Invalid content type requested.")
 
@@ -255,13 +265,13 @@ async def test_the_journal_of_the_house(talking: Home) -> None:
         assert (answer.status, answer.text) == (400, "No systemd-journal-gatewayd Unix socket available")
 
 
-async def test_lines_of_a_time(talking: Home) -> None:
+async def test_lines_of_a_time(shared: Home) -> None:
     """`Range: realtime=` gives what was said between two moments, both included."""
-    verbose = await lines(talking, f"/addons/{SLUG}/logs?verbose&lines=3")
+    verbose = await lines(shared, f"/addons/{SLUG}/logs?verbose&lines=3")
     first, last = (int(datetime.fromisoformat(f"{line[:19]}+00:00").timestamp()) for line in verbose[:2])
-    found, _ = await page(talking, f"/addons/{SLUG}/logs", f"realtime={first}:{last}")
+    found, _ = await page(shared, f"/addons/{SLUG}/logs", f"realtime={first}:{last}")
     assert found == ["line 147", "line 148"]
-    assert (await page(talking, f"/addons/{SLUG}/logs", f"realtime={first}::2:5"))[0] == ["line 149"]
+    assert (await page(shared, f"/addons/{SLUG}/logs", f"realtime={first}::2:5"))[0] == ["line 149"]
 
 
 async def test_the_log_of_a_stopped_addon(talking: Home) -> None:
