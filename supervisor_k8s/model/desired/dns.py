@@ -80,7 +80,9 @@ _CHOSEN = """\
 _ZONE = f"""\
 @ 1 IN SOA dns.{HOUSE_DOMAIN}. nobody.{HOUSE_DOMAIN}. 1 3600 600 86400 1
 @ 1 IN NS dns.{HOUSE_DOMAIN}.
+@ 1 IN TXT "Home Assistant"
 """
+"""Without the last record CoreDNS would say that the domain itself does not exist."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
