@@ -42,6 +42,11 @@ def load(ctx: Context, *, for_tests: bool = False) -> None:
             imports.import_archive(ctx.paths, step, archive.path, key=archive.key)
 
 
+def stable_base(ctx: Context) -> Archive:
+    """The stand-in for Debian's public image, for tests that want a shell in a pod."""
+    return _base(ctx, STABLE, quiet=True)
+
+
 def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> list[Recipe]:
     """What each image is made from; the longest build first."""
     ours = paths.repository / "tests" / "images"
@@ -93,13 +98,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
 
 def _archives(ctx: Context, *, for_tests: bool, quiet: bool = False) -> list[Archive]:
     """Every image as an archive, made where it is missing. `quiet` leaves out steps that would find all done."""
-    bases = {}
-    for name, suite in SUITES.items():
-        planned = buildah.planned_base(ctx.paths, name=name, suite=suite)
-        if not (quiet and planned.path.exists()):
-            with ctx.step(f"base image {name}", advice=ADVICE) as step:
-                buildah.base(ctx.paths, step, name=name, suite=suite)
-        bases[name] = planned
+    bases = {name: _base(ctx, name, quiet=quiet) for name in SUITES}
     archives = []
     for recipe in recipes(ctx.paths, bases, for_tests=for_tests):
         planned = buildah.planned(ctx.paths, recipe)
@@ -108,3 +107,11 @@ def _archives(ctx: Context, *, for_tests: bool, quiet: bool = False) -> list[Arc
                 buildah.build(ctx.paths, step, recipe)
         archives.append(planned)
     return archives
+
+
+def _base(ctx: Context, name: str, *, quiet: bool) -> Archive:
+    planned = buildah.planned_base(ctx.paths, name=name, suite=SUITES[name])
+    if not (quiet and planned.path.exists()):
+        with ctx.step(f"base image {name}", advice=ADVICE) as step:
+            buildah.base(ctx.paths, step, name=name, suite=SUITES[name])
+    return planned

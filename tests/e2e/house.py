@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import os
 import time
@@ -95,6 +96,10 @@ class Supervisor:
 
     async def post(self, path: str, **body: Any) -> Answer:
         return await self._call("POST", path, json=body)
+
+    async def send(self, path: str, content: bytes) -> Answer:
+        """A body as it is."""
+        return await self._call("POST", path, data=io.BytesIO(content))
 
     async def delete(self, path: str) -> Answer:
         return await self._call("DELETE", path)
