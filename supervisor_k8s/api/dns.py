@@ -77,5 +77,5 @@ ROUTES: tuple[Route, ...] = (
     post("/dns/options", options, OPTIONS),
     post("/dns/reset", reset),
     post("/dns/restart", restart),
-    *log_routes("/dns", _log),
+    *log_routes("/dns", _log, verbose=True),
 )

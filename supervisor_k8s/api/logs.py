@@ -48,25 +48,26 @@ type Workload = Callable[[Call], str | None]
 """Key of the workload whose log a call is about; raises when there is no such one, None when nothing can be said."""
 
 
-def log_routes(prefix: str, key: Workload) -> tuple[Route, ...]:
-    """Routes below `<prefix>/logs`."""
+def log_routes(prefix: str, key: Workload, *, verbose: bool = False) -> tuple[Route, ...]:
+    """Routes below `<prefix>/logs`; `verbose` are those that nobody has to ask for time and name."""
     return (
-        *plain_and_followed(f"{prefix}/logs", key),
-        *plain_and_followed(f"{prefix}/logs/boots/{{bootid}}", key),
-        _log(f"{prefix}/logs/latest", _serve(key, latest=True)),
+        *plain_and_followed(f"{prefix}/logs", key, verbose=verbose),
+        *plain_and_followed(f"{prefix}/logs/boots/{{bootid}}", key, verbose=verbose),
+        _log(f"{prefix}/logs/latest", _serve(key, latest=True, verbose=verbose)),
     )
 
 
-def plain_and_followed(path: str, key: Workload) -> tuple[Route, ...]:
+def plain_and_followed(path: str, key: Workload, *, verbose: bool = False) -> tuple[Route, ...]:
     """The log as it is now, and as it goes on."""
-    return _log(path, _serve(key)), _log(f"{path}/follow", _serve(key, follow=True))
+    follower = _serve(key, follow=True, verbose=verbose)
+    return _log(path, _serve(key, verbose=verbose)), _log(f"{path}/follow", follower)
 
 
 def _log(path: str, handler: Handler) -> Route:
     return get(path, handler, raw=TEXT, asks=ASKED)
 
 
-def _serve(key: Workload, *, follow: bool = False, latest: bool = False) -> Handler:
+def _serve(key: Workload, *, follow: bool = False, latest: bool = False, verbose: bool = False) -> Handler:
     """A boot's log ends with it; without one the follower is told of all that come."""
 
     async def serve(call: Call) -> web.StreamResponse:
@@ -79,7 +80,7 @@ def _serve(key: Workload, *, follow: bool = False, latest: bool = False) -> Hand
             return web.Response(content_type="text/plain", charset="utf-8", headers=UNBUFFERED)
         boot = await logs.boot(workload, number or "0")
         entries = logs.entries(workload, boot, wanted, follow=follow, endless=follow and number is None)
-        return await _stream(request, entries, _line(call, workload, latest=latest), eager=follow)
+        return await _stream(request, entries, _line(call, workload, latest=latest, verbose=verbose), eager=follow)
 
     return serve
 
@@ -96,11 +97,12 @@ def wanted_entries(request: web.Request, *, everything: bool) -> Window | None:
     return Window() if everything else window(request.headers.get("Range", ""), default=DEFAULT_LINES)
 
 
-def _line(call: Call, workload: str, *, latest: bool) -> Callable[[Entry], str]:
+def _line(call: Call, workload: str, *, latest: bool, verbose: bool) -> Callable[[Entry], str]:
     """How an entry is shown."""
     request = call.request
     plain = latest or "no_colors" in request.query
-    verbose = "verbose" in (*request.query, request.query.get("format")) or request.headers.get("Accept") == JOURNAL
+    asked = "verbose" in (*request.query, request.query.get("format")) or request.headers.get("Accept") == JOURNAL
+    verbose = verbose or asked
     host = call.services.host.machine().name if verbose else ""
     name = identifier(workload)
 

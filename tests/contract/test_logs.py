@@ -252,17 +252,27 @@ async def test_runs_in_one_pod_are_kept(home: Home) -> None:
     assert len((await home.raw("GET", "/host/logs/boots")).data["boots"]) == 4
 
 
-async def test_the_journal_of_the_house(talking: Home) -> None:
+async def test_the_journal_of_the_house(shared: Home) -> None:
     """By the names that programs have there; the node's own is not ours to read."""
-    identifiers = (await talking.raw("GET", "/host/logs/identifiers")).data["identifiers"]
+    identifiers = (await shared.raw("GET", "/host/logs/identifiers")).data["identifiers"]
     assert identifiers == [f"addon_{SLUG}", "hassio_dns", "hassio_supervisor", "homeassistant"]
     for name in (f"addon_{SLUG}", f"app_{SLUG}"):
         for path in (f"/host/logs/identifiers/{name}", f"/host/logs/boots/0/identifiers/{name}"):
-            assert (await lines(talking, f"{path}?no_colors"))[-1] == "line 149"
-    assert await lines(talking, "/host/logs/identifiers/sshd") == []
+            assert (await lines(shared, f"{path}?no_colors"))[-1] == "line 149"
+    assert await lines(shared, "/host/logs/identifiers/sshd") == []
     for path in ("", "/follow", "/boots/0", "/boots/0/follow"):
-        answer = await talking.raw("GET", f"/host/logs{path}")
+        answer = await shared.raw("GET", f"/host/logs{path}")
         assert (answer.status, answer.text) == (400, "No systemd-journal-gatewayd Unix socket available")
+
+
+async def test_of_plugins_time_and_name_are_told_unasked(home: Home) -> None:
+    """As upstream: on their own path, not when the journal is asked for them."""
+    pod = home.cluster.pods(io__hass__type="dns")[0]
+    home.cluster.say(pod["metadata"]["name"], pod["spec"]["containers"][0]["name"], "a name")
+    for path in ("/dns/logs", "/dns/logs/boots/0", "/dns/logs/latest"):
+        (line,) = await lines(home, path)
+        assert line.endswith(" hassio_dns: a name")
+    assert await lines(home, "/host/logs/identifiers/hassio_dns") == ["a name"]
 
 
 async def test_lines_of_a_time(shared: Home) -> None:

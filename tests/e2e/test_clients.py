@@ -36,17 +36,14 @@ async def throwaway(supervisor: Supervisor) -> AsyncIterator[None]:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_every_case(version: str, supervisor: Supervisor, kubectl: Kubectl, throwaway: None) -> None:
     """Answered in the client's models or refused by its exceptions, as with our doubles."""
+    printenv = ("exec", "homeassistant-0", "-c", "homeassistant", "--", "printenv", "SUPERVISOR_TOKEN")
+    of_core = (await kubectl.run(*printenv)).strip()
 
     async def token(whose: str) -> str:
-        if whose == "core":
-            out = await kubectl.run(
-                "exec", "homeassistant-0", "-c", "homeassistant", "--", "printenv", "SUPERVISOR_TOKEN"
-            )
-            return out.strip()
-        if whose == "cli":
-            return await kubectl.secret("supervisor-cli", "token")
-        pod = await kubectl.pod(f"io.hass.addon={SLUG}")
-        return await kubectl.secret(f"{NAME}-{pod['metadata']['labels']['io.hass.launch']}", "token")
+        if whose == "addon":  # another one after each start
+            pod = await kubectl.pod(f"io.hass.addon={SLUG}")
+            return await kubectl.secret(f"{NAME}-{pod['metadata']['labels']['io.hass.launch']}", "token")
+        return of_core
 
     core = (await supervisor.get("/core/info")).data["version"]
     process = await asyncio.to_thread(Process, version)
