@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 
 from aiohttp import web
 
@@ -59,13 +60,8 @@ def create_app(own: Services) -> web.Application:
     app[STREAMS] = set()
     app.on_shutdown.append(end_streams)
     app.cleanup_ctx.append(ingress_proxy.connections)
-    for path, routes in _by_path(all_routes()).items():
-        resource = app.router.add_resource(path)
-        for route in routes:
-            handler = served(route)
-            resource.add_route(route.method, handler)
-            if route.method == "GET":
-                resource.add_route("HEAD", handler)
+    for resource in _resources():
+        app.router.register_resource(resource)
     return app
 
 
@@ -78,6 +74,20 @@ def create_waiting_app(state: str) -> web.Application:
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_route("*", "/{path:.*}", refuse)
     return app
+
+
+@cache
+def _resources() -> tuple[web.AbstractResource, ...]:
+    """The routes as aiohttp has them, made once: no handler knows its application, all it needs is in the request."""
+    router = web.UrlDispatcher()
+    for path, routes in _by_path(all_routes()).items():
+        resource = router.add_resource(path)
+        for route in routes:
+            handler = served(route)
+            resource.add_route(route.method, handler)
+            if route.method == "GET":
+                resource.add_route("HEAD", handler)
+    return tuple(router.resources())
 
 
 def _by_path(routes: Iterable[Route]) -> dict[str, list[Route]]:
