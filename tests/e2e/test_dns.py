@@ -103,9 +103,10 @@ async def test_an_addon_and_core_find_every_name(kubectl: Kubectl, server: str, 
     names = {**await expected(kubectl, server), HOSTNAME: address}
     wanted = {f"{form}{domain}": [found] for form, found in names.items() for domain in DOMAINS}
     wanted |= {"nobody.local.hass.io": []}
-    dotted = {key: value for key, value in wanted.items() if key != HOSTNAME}
+    # A pod has its own host name in its /etc/hosts.
+    others = {key: value for key, value in wanted.items() if key != HOSTNAME}
     service = "kubernetes.default.svc.cluster.local"
-    for pod, container, own in ((name, "addon", dotted), (*CORE, wanted)):
+    for pod, container, own in ((name, "addon", others), (*CORE, wanted)):
         found = dict(await looked_up(kubectl, pod, container, *own, service))
         assert found.pop(service) != [], pod
         assert found == own, pod

@@ -17,6 +17,7 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.model.desired.compose import desired_addon
 from supervisor_k8s.model.desired.core import desired_core
+from supervisor_k8s.model.desired.dns import dns_deployment
 from supervisor_k8s.model.desired.pull import pull_pod
 from supervisor_k8s.model.intent import CoreRecord
 from tests.builders import LAUNCH, site
@@ -45,7 +46,7 @@ async def try_pod(admin: Client, namespace: str, name: str, template: Mapping[st
 
 
 def templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Pods of the Supervisor, of both kinds of Core, and of a pull."""
+    """Pods of the Supervisor, of both kinds of Core, of the names' server, and of a pull."""
     deployment = yaml.safe_load((MANIFESTS / "base" / "deployment.yaml").read_text())
     yield "supervisor", deployment["spec"]["template"]
     for version in ("2026.11.0", "2026.2.3"):
@@ -54,6 +55,7 @@ def templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
         )
         (core,) = (item for item in objects if item["kind"] == "StatefulSet")
         yield f"core-{version}", core["spec"]["template"]
+    yield "dns", dns_deployment(site(), "example/coredns:1", None)["spec"]["template"]
     yield "pull", pull_pod("example/app:1", site())
 
 
