@@ -9,7 +9,7 @@ are runs of the program: 0 is the present one, or the last when nothing runs.
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Literal
 
 from aiohttp import web
@@ -25,6 +25,12 @@ from supervisor_k8s.model.program import OWN_KEY
 DEFAULT_LINES = 100
 MIN_LINES = 2
 JOURNAL = "text/x-log"
+FORMATS: Mapping[str, Callable[[Entry, str, str], str]] = {
+    "plain": lambda entry, *_: entry.text,
+    "timestamp": lambda entry, *_: entry.timed,
+    "verbose": Entry.verbose,
+}
+"""How an entry is shown, with the machine's and the program's name."""
 ACCEPTED = frozenset({None, "*/*", "text/plain", JOURNAL})
 _NUMBER = re.compile(r"-?\d{1,9}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -34,7 +40,7 @@ TEXT = "text/plain"
 ASKED = (
     Parameter("lines", "query", int),
     Parameter("verbose", "query", str),
-    Parameter("format", "query", Literal["verbose"]),
+    Parameter("format", "query", Literal["plain", "timestamp", "verbose"]),
     Parameter("no_colors", "query", str),
     Parameter("Range", "header", str),
 )
@@ -101,13 +107,15 @@ def _line(call: Call, workload: str, *, latest: bool, verbose: bool) -> Callable
     """How an entry is shown."""
     request = call.request
     plain = latest or "no_colors" in request.query
-    asked = "verbose" in (*request.query, request.query.get("format")) or request.headers.get("Accept") == JOURNAL
-    verbose = verbose or asked
-    host = call.services.host.machine().name if verbose else ""
+    verbose = verbose or "verbose" in request.query or request.headers.get("Accept") == JOURNAL
+    form = request.query.get("format", "")
+    if form not in FORMATS:
+        form = "verbose" if verbose else "plain"
+    host = call.services.host.machine().name if form == "verbose" else ""
     name = identifier(workload)
 
     def line(entry: Entry) -> str:
-        text = entry.verbose(host, name) if verbose else entry.text
+        text = FORMATS[form](entry, host, name)
         return COLOURS.sub("", text) if plain else text
 
     return line

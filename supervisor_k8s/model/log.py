@@ -42,11 +42,19 @@ class Entry:
     cursor: Cursor
     text: str
 
+    @property
+    def timed(self) -> str:
+        """With its time (UTC)."""
+        return f"{self._time} {self.text}"
+
     def verbose(self, host: str, identifier: str) -> str:
         """As the journal shows it: time (UTC), machine and program before the text."""
+        return f"{self._time} {host} {identifier}: {self.text}"
+
+    @property
+    def _time(self) -> str:
         seconds, nanoseconds = divmod(self.cursor.time, _NANO)
-        time = datetime.fromtimestamp(seconds, UTC)
-        return f"{time:%Y-%m-%d %H:%M:%S}.{nanoseconds // 10**6:03} {host} {identifier}: {self.text}"
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.{nanoseconds // 10**6:03}"
 
 
 class Reader:

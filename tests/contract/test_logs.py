@@ -115,6 +115,11 @@ async def test_with_time_and_name(shared: Home) -> None:
     for query, accept in (("&verbose", "*/*"), ("&format=verbose", "*/*"), ("", "text/x-log")):
         answer = await lines(shared, f"/addons/{SLUG}/logs?no_colors&lines=2{query}", headers={"Accept": accept})
         assert re.fullmatch(right, answer[-1]), answer[-1]
+    timed = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} line 149"
+    answer = await lines(shared, f"/addons/{SLUG}/logs?no_colors&lines=2&format=timestamp")
+    assert re.fullmatch(timed, answer[-1]), answer[-1]
+    plain = await lines(shared, f"/addons/{SLUG}/logs?no_colors&verbose&lines=2&format=plain")
+    assert plain == ["line 148", "line 149"]
 
 
 async def test_colours(shared: Home) -> None:
@@ -272,6 +277,7 @@ async def test_of_plugins_time_and_name_are_told_unasked(home: Home) -> None:
     for path in ("/dns/logs", "/dns/logs/boots/0", "/dns/logs/latest"):
         (line,) = await lines(home, path)
         assert line.endswith(" hassio_dns: a name")
+    assert await lines(home, "/dns/logs?format=plain") == ["a name"]
     assert await lines(home, "/host/logs/identifiers/hassio_dns") == ["a name"]
 
 

@@ -6,7 +6,7 @@ lives, and needs something of the doubles.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -82,6 +82,7 @@ class Case:
 
     method: str
     arguments: Sequence[Any] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     right: Callable[[Any, Scene], object] = lambda *_: True
     keep: str | None = None
     """Remember the answer under this name."""
@@ -147,12 +148,16 @@ FACTS = (
     ok("supervisor.reload"),
     ok("supervisor.repair"),
     ok("supervisor.logs", right=_lines),
+    ok("supervisor.logs", model("LogsOptions", lines=2, format="verbose"), right=_lines),
     ok("homeassistant.info", right=lambda got, scene: (got["version"], got["port"]) == (scene.core_version, 80)),
     ok("homeassistant.set_options", model("HomeAssistantOptions", watchdog=False, audio_input=None)),
     ok("homeassistant.info", right=_has(watchdog=False)),
     ok("homeassistant.set_options", model("HomeAssistantOptions", watchdog=True)),
     ok("homeassistant.stats", right=_figures),
     ok("homeassistant.logs", right=_lines),
+    ok("homeassistant.logs", keywords={"latest": True}, right=_lines),
+    ok("homeassistant.logs", model("LogsOptions", no_colors=True), keywords={"boot": 0}, right=_lines),
+    no(BAD, "homeassistant.logs", keywords={"boot": -99}),
     no(
         BAD,
         "homeassistant.update",
@@ -206,6 +211,7 @@ ADDON = (
     no(FORBIDDEN, "addons.addon_config", SLUG),
     ok("addons.addon_stats", SLUG, right=_figures),
     ok("addons.addon_logs", SLUG, right=_lines),
+    ok("addons.addon_logs", SLUG, model("LogsOptions", format="timestamp", range="entries=:-9:10"), right=_lines),
     ok("addons.write_addon_stdin", SLUG, {"bytes": "x"}),
     no(BAD, "addons.rebuild_addon", SLUG),
     no(NOBODY, "discovery.list", by="addon"),
@@ -254,6 +260,8 @@ REST = (
     no(BAD, "host.shutdown"),
     no(BAD, "host.set_options", model("HostOptions", hostname="other")),
     no(BAD, "host.logs"),
+    ok("host.logs", keywords={"identifier": "homeassistant", "boot": 0}, right=_lines),
+    ok("host.logs", keywords={"identifier": "none_such"}, right=[]),
     ok("host.log_boots", right=lambda got, _: all(len(boot) == 32 for boot in got.values())),
     ok("host.log_identifiers", right=lambda got, _: {"homeassistant", "hassio_supervisor"} <= set(got)),
     ok("network.info", right=lambda got, _: got["docker"]["interface"] == "hassio"),
@@ -282,6 +290,7 @@ ABSENT = (
     no(MISSING, "os.raspberry_pi_firmware_info"),
     no(MISSING, "os.update_raspberry_pi_firmware"),
     no(BAD, "plugins.logs", "audio"),
+    ok("plugins.logs", "dns", right=_lines),
     ok("mounts.info", right={"default_backup_mount": None, "mounts": []}),
     no(BAD, "mounts.create_mount", "nas", model("NFSMountRequest", usage="media", server="nas.test", path="/media")),
     no(BAD, "mounts.options", model("MountsOptions", default_backup_mount=None)),
@@ -346,7 +355,7 @@ async def failures(scene: Scene, cases: Sequence[Case]) -> list[str]:
 async def _wrong(scene: Scene, case: Case) -> str | None:
     arguments = [argument(scene) if callable(argument) else argument for argument in case.arguments]
     try:
-        got = await scene.client.get(case.method, *arguments, token=await scene.tokens(case.by))
+        got = await scene.client.get(case.method, *arguments, token=await scene.tokens(case.by), **case.keywords)
     except Refused as refused:
         expected = case.error in refused.classes and case.says in str(refused)
         return None if expected else str(refused)

@@ -63,9 +63,9 @@ class Client:
         """Whether this version knows the method."""
         return method in self._process.methods
 
-    async def get(self, method: str, *arguments: Any, token: str) -> Any:
+    async def get(self, method: str, *arguments: Any, token: str, **keywords: Any) -> Any:
         """What the client returned, as JSON. Refused when it raised."""
-        question = {"url": self._url, "token": token, "method": method, "arguments": arguments}
+        question = {"url": self._url, "token": token, "method": method, "arguments": arguments, "keywords": keywords}
         async with asyncio.timeout(WAIT):
             answer = await asyncio.to_thread(self._process.ask, question)
         if "error" in answer:

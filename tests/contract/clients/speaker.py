@@ -4,7 +4,8 @@ One JSON object per line on standard input, one per line back:
 
     {}                                        -> {"version": "0.8.1", "methods": ["addons.list", …],
                                                   "keys": {error_key: [class, its bases, …]}}
-    {"url", "token", "method", "arguments"}   -> {"result": …} or {"error": [class, its bases, …], "message": …}
+    {"url", "token", "method", "arguments", "keywords"}
+                                              -> {"result": …} or {"error": [class, its bases, …], "message": …}
 
 An argument is JSON, or says with one key what to make of its value: `uuid` (hex digits), `bytes` and `stream` (a text),
 `model` (a name in `aiohasupervisor.models`) with `fields` under their names on the wire.
@@ -64,7 +65,8 @@ def argument(value: Any) -> Any:
         case {"stream": text}:
             return _stream(text)
         case {"model": name, "fields": fields}:
-            return operator.attrgetter(name)(models).from_dict(fields)
+            cls = operator.attrgetter(name)(models)
+            return cls.from_dict(fields) if hasattr(cls, "from_dict") else cls(**fields)
     return value
 
 
@@ -97,7 +99,7 @@ async def ask(session: aiohttp.ClientSession, line: dict[str, Any]) -> dict[str,
     for name in line["method"].split("."):
         target = getattr(target, name)
     try:
-        return {"result": await plain(await target(*map(argument, line["arguments"])))}
+        return {"result": await plain(await target(*map(argument, line["arguments"]), **line["keywords"]))}
     except Exception as error:  # noqa: BLE001 - whatever a caller of the client would see is the answer
         return {"error": _names(type(error)), "message": str(error)}
 
