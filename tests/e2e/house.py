@@ -117,9 +117,13 @@ class Supervisor:
         return state
 
     async def answers(self) -> bool:
-        """Whether the API can be reached; that it refuses a request is an answer, too."""
-        with contextlib.suppress(aiohttp.ClientError):
-            await self.get("/supervisor/info")
+        """Whether the API can be reached; that it refuses a request is an answer, too.
+
+        A connection begun in the moment when the pod behind the address went is answered by nobody: another is tried.
+        """
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with asyncio.timeout(5):
+                await self.get("/supervisor/info")
             return True
         return False
 
