@@ -74,7 +74,7 @@ def _log(path: str, handler: Handler) -> Route:
 
 
 def _serve(key: Workload, *, follow: bool = False, latest: bool = False, verbose: bool = False) -> Handler:
-    """A boot's log ends with it; without one the follower is told of all that come."""
+    """A boot's log begins and ends with it; without one it is the latest, and what is before and after can be had."""
 
     async def serve(call: Call) -> web.StreamResponse:
         request, logs = call.request, call.services.logs
@@ -85,7 +85,7 @@ def _serve(key: Workload, *, follow: bool = False, latest: bool = False, verbose
         if workload is None or wanted is None:
             return web.Response(content_type="text/plain", charset="utf-8", headers=UNBUFFERED)
         boot = await logs.boot(workload, number or "0")
-        entries = logs.entries(workload, boot, wanted, follow=follow, endless=follow and number is None)
+        entries = logs.entries(workload, boot, wanted, follow=follow, beyond=number is None)
         return await _stream(request, entries, _line(call, workload, latest=latest, verbose=verbose), eager=follow)
 
     return serve

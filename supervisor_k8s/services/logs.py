@@ -45,12 +45,13 @@ class LogCluster(Protocol):
 @dataclass(frozen=True, slots=True)
 class Boot:
     """Where the log of one run is: in a kept file of this id, or with `run` in a pod, where `previous` is the run
-    before the latest.
+    before the latest. `ended` is known of files, in nanoseconds since the epoch.
     """
 
     id: str
     run: Run | None = None
     previous: bool = False
+    ended: int | None = None
 
 
 class Logs:
@@ -63,11 +64,11 @@ class Logs:
 
     async def boots(self, key: str) -> Sequence[Boot]:
         """Those whose log can be read, the latest first. `key` is `homeassistant`, `addon/<slug>` or `supervisor`."""
-        run, kept = await self._latest(key), await self._kept.ids(key)
+        run, kept = await self._latest(key), await self._kept.kept(key)
         there = [] if run is None else [Boot(run.id, run)]
         if run is not None and run.before is not None and run.before.id not in kept:
             there.append(Boot(run.before.id, run, previous=True))
-        return (*there, *(Boot(name) for name in kept if run is None or name != run.id))
+        return (*there, *(Boot(name, ended=end) for name, end in kept.items() if run is None or name != run.id))
 
     async def boot(self, key: str, wanted: str) -> Boot | None:
         """The boot of an id, or of a number: 0 is the latest, -1 the one before it; positive ones count from the
@@ -88,13 +89,14 @@ class Logs:
         return next(iter(there[number:]), None)
 
     async def entries(
-        self, key: str, boot: Boot | None, wanted: Window, *, follow: bool = False, endless: bool = False
+        self, key: str, boot: Boot | None, wanted: Window, *, follow: bool = False, beyond: bool = False
     ) -> AsyncGenerator[Entry]:
-        """The wanted entries of a boot, oldest first. `follow` goes on until the program ends, with `endless` even
-        then: with the boots that come. ClusterError.
+        """The wanted entries of a boot, oldest first. `follow` goes on until the program ends. With `beyond` its ends
+        are none: a cursor may lie in an earlier boot, and a follower is told of those that come. ClusterError.
         """
         number = 0
-        source = self._on_and_on(key, boot, wanted) if endless else self._of(key, boot, wanted.last, follow=follow)
+        earlier = await self._earlier(key, boot, wanted.cursor) if beyond and wanted.cursor else ()
+        source = self._chained(key, (*earlier, boot), wanted.last, follow=follow, endless=follow and beyond)
         async with contextlib.aclosing(source) as found:
             async for entry in found if wanted.cursor is None else _around(found, wanted):
                 yield entry
@@ -102,14 +104,31 @@ class Logs:
                 if wanted.cursor is None and number == wanted.count:
                     return
 
-    async def _on_and_on(self, key: str, boot: Boot | None, wanted: Window) -> AsyncGenerator[Entry]:
-        """A boot, and those that follow it."""
-        last = wanted.last
-        while True:
-            async with contextlib.aclosing(self._of(key, boot, last, follow=True)) as found:
+    async def _earlier(self, key: str, boot: Boot | None, cursor: Cursor) -> Sequence[Boot]:
+        """Boots before this one, back to the one before that in which the cursor is: entries before it may be wanted,
+        too. Oldest first.
+        """
+        there = list(await self.boots(key))
+        found: list[Boot] = []
+        for older in there[next((place + 1 for place, one in enumerate(there) if boot and one.id == boot.id), 0) :]:
+            found.insert(0, older)
+            if older.ended is not None and older.ended < cursor.time:
+                break
+        return found
+
+    async def _chained(
+        self, key: str, boots: Sequence[Boot | None], last: int | None, *, follow: bool, endless: bool
+    ) -> AsyncGenerator[Entry]:
+        """Boot after boot; `follow` is for the last of them, and `endless` for those that come after it."""
+        left = deque(boots)
+        while left:
+            boot = left.popleft()
+            async with contextlib.aclosing(self._of(key, boot, last, follow=follow and not left)) as found:
                 async for entry in found:
                     yield entry
-            boot, last = await self._next(key, boot), None
+            if endless and not left:
+                left.append(await self._next(key, boot))
+                last = None
 
     async def _next(self, key: str, boot: Boot | None) -> Boot:
         """Wait for another boot."""

@@ -11,7 +11,7 @@ import shutil
 import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from supervisor_k8s.errors import SupervisorError
@@ -39,9 +39,10 @@ class LogFiles:
         except (OSError, SupervisorError) as error:
             _LOGGER.warning("The last log of %s could not be kept: %s", key, error)
 
-    async def ids(self, key: str) -> Sequence[str]:
-        """Of the kept runs, the newest first."""
-        return [_id(path) for path in await asyncio.to_thread(_newest, self._folder(key))]
+    async def kept(self, key: str) -> Mapping[str, int]:
+        """Ids of the kept runs, the newest first, each with the time of its end in nanoseconds since the epoch."""
+        found = await asyncio.to_thread(_newest, self._folder(key))
+        return {_id(path): int(path.stem.partition("-")[0], 16) for path in found}
 
     async def read(self, key: str, run: str) -> bytes:
         """Empty when it is gone by now, or damaged."""

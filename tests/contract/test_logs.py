@@ -290,6 +290,39 @@ async def test_lines_of_a_time(shared: Home) -> None:
     assert (await page(shared, f"/addons/{SLUG}/logs", f"realtime={first}::2:5"))[0] == ["line 149"]
 
 
+async def test_pages_go_back_over_starts(talking: Home) -> None:
+    """The log begins where the oldest run that is kept does; that of a boot begins with it."""
+    path = f"/addons/{SLUG}/logs"
+    for number in range(2):
+        await stop(talking)
+        await becomes(talking, f"{path}?no_colors", "goodbye")
+        assert (await talking.raw("POST", f"/addons/{SLUG}/start")).status == 200
+        say(talking, f"start {number}")
+    found, cursor = await page(talking, path, "entries=:-9:10")
+    assert found == ["start 1"]
+    assert (await page(talking, f"{path}/boots/0", f"entries={cursor}:-40:40"))[0] == []
+    seen = found
+    while found:
+        found, cursor = await page(talking, path, f"entries={cursor}:-40:40")
+        seen = found + seen
+    everything = [f"line {number}" for number in range(150)]
+    assert seen == [*everything, "goodbye", "start 0", "goodbye", "start 1"]
+
+
+async def test_a_follower_that_comes_back_after_a_start(talking: Home) -> None:
+    """It says where it was and how much it has seen since; what it has not seen is told, of both runs."""
+    path = f"/addons/{SLUG}/logs"
+    _, cursor = await page(talking, path, "entries=:-9:")
+    await stop(talking)
+    await becomes(talking, f"{path}?no_colors", "goodbye")
+    assert (await talking.raw("POST", f"/addons/{SLUG}/start")).status == 200
+    say(talking, "second run")
+    headers = {"Authorization": f"Bearer {talking.core_token}", "Range": f"entries={cursor}:9:100"}
+    async with talking.http.get(f"{talking.url}{path}/follow?no_colors", headers=headers) as reply:
+        for expected in (b"line 149\n", b"goodbye\n", b"second run\n"):
+            assert await reply.content.readline() == expected
+
+
 async def test_the_log_of_a_stopped_addon(talking: Home) -> None:
     """Stays, to its last word, also over our restart; the next launch's comes before it; it goes with the add-on."""
     path = f"/addons/{SLUG}/logs"

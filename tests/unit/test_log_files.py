@@ -19,13 +19,14 @@ async def test_the_newest_are_kept(tmp_path: Path) -> None:
     files = LogFiles(tmp_path / "logs")
     for number in range(KEPT + 2):
         await files.save(KEY, f"{number:032x}", f"run {number}".encode())
-    runs = await files.ids(KEY)
-    assert runs == [f"{number:032x}" for number in range(KEPT + 1, 1, -1)]
+    runs = await files.kept(KEY)
+    assert list(runs) == [f"{number:032x}" for number in range(KEPT + 1, 1, -1)]
     assert [await files.read(KEY, run) for run in runs] == [
         f"run {number}".encode() for number in range(KEPT + 1, 1, -1)
     ]
+    assert list(runs.values()) == sorted(runs.values(), reverse=True)
     await files.remove(KEY)
-    assert await files.ids(KEY) == []
+    assert await files.kept(KEY) == {}
 
 
 async def test_pods_that_end_together(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ async def test_pods_that_end_together(tmp_path: Path) -> None:
     files = LogFiles(tmp_path)
     contents = {f"{number:032x}": bytes([number]) * 2**21 for number in range(KEPT)}
     await asyncio.gather(*(files.save(KEY, run, content) for run, content in contents.items()))
-    assert {run: await files.read(KEY, run) for run in await files.ids(KEY)} == contents
+    assert {run: await files.read(KEY, run) for run in await files.kept(KEY)} == contents
     assert [path.suffix for path in (tmp_path / "addon_core_mosquitto").iterdir()] == [".gz"] * KEPT
 
 
