@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import house, info, process
+from tests.bench import house, info, names, process
 from tests.bench.figure import Figure, NotRun, as_json, progress, table
 
 RESULTS = Path("test-results/bench.json")
@@ -22,6 +22,7 @@ def main() -> int:
         "info": lambda: info.answering(rounds=options.rounds, delay=options.delay),
         "metrics": lambda: info.scraping(scrapes=options.rounds),
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
+        "names": lambda: names.looking_up(rounds=options.rounds),
         "cluster": lambda: house.living(rounds=options.rounds, starts=options.starts, delay=options.delay),
     }
     results: list[Figure | NotRun] = []
@@ -54,7 +55,7 @@ async def _all(measure: Callable[[], Awaitable[Sequence[Figure | NotRun]]]) -> S
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", default=str(RESULTS), metavar="FILE", help="where to write; - for standard output")
-    parser.add_argument("--only", nargs="+", choices=("info", "metrics", "process", "cluster"), default=())
+    parser.add_argument("--only", nargs="+", choices=("info", "metrics", "process", "names", "cluster"), default=())
     parser.add_argument("--rounds", type=int, default=11, help="pairs of runs")
     parser.add_argument("--starts", type=int, default=5, help="starts of our process")
     parser.add_argument("--idle", type=float, default=150, metavar="SECONDS", help="how long idle requests are counted")

@@ -70,8 +70,8 @@ async def test_a_restart_makes_new_pods(home: Home) -> None:
 
 
 async def test_log_and_figures(home: Home) -> None:
-    """Those of a replica."""
+    """Those of a replica; each line with time and name, as upstream's."""
     (pod,) = home.cluster.select("Pod", {naming.LABEL_TYPE: naming.TYPE_DNS})
     home.cluster.say(pod["metadata"]["name"], "coredns", LOG)
-    assert LOG in (await home.raw("GET", "/dns/logs")).text
+    assert f" hassio_dns: {LOG}" in (await home.raw("GET", "/dns/logs")).text
     assert (await home.raw("GET", "/dns/stats")).data["cpu_percent"] == 0.0
