@@ -12,12 +12,13 @@ from pathlib import Path
 
 from supervisor_k8s.api.app import create_waiting_app
 from supervisor_k8s.api.keys import Services
+from supervisor_k8s.api.listen import serve
 from supervisor_k8s.api.metrics import create_metrics_app
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.cluster.lease import Lease
-from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage, serve
+from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig

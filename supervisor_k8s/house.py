@@ -11,10 +11,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from aiohttp import web
-
 from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.keys import Services
+from supervisor_k8s.api.listen import serve
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
 from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.cluster.cluster import Cluster
@@ -43,8 +42,6 @@ VERSION = "2026.11.0"
 """Our own, as everybody is told; a test compares it with pyproject.toml, the changelog and the manifests."""
 FIRST_LIST = 60.0
 """Seconds the API server may take to tell us once what there is; the start is tried again after that."""
-SHUTDOWN = 10.0
-"""Seconds that open requests get at our end."""
 NAMES_KEY = "names"
 """Workload of what all add-ons share: the headless Service that holds their host names."""
 
@@ -179,11 +176,3 @@ class Stage:
         """Begin our end: the Deployment starts us anew."""
         self.name = "stopping"
         self.stopping.set()
-
-
-async def serve(app: web.Application, port: int, stack: AsyncExitStack) -> None:
-    """Listen; open requests get SHUTDOWN seconds at the end."""
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, port=port).start()

@@ -141,7 +141,7 @@ async def stdin(call: Call) -> None:
     """The body as it is, whatever it is."""
     slug = call.services.addons.get(call.addon).slug
     call.services.addon_input.check(slug)
-    content = await call.request.read()
+    content = await envelope.content(call.request)
     await run(call, "write_stdin", lambda slug: call.services.addon_input.write(slug, content))
 
 

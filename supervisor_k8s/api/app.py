@@ -34,12 +34,15 @@ from supervisor_k8s.api import (
     store,
     supervisor,
 )
-from supervisor_k8s.api.keys import SERVICES, STREAMS, Services
+from supervisor_k8s.api.keys import BODY_WAIT, SERVICES, STREAMS, Services
 from supervisor_k8s.api.routes import Route, served
 from supervisor_k8s.api.streams import end_streams
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of a request's body; more is answered with 413."""
+
+LONGEST_BODY = 60.0
+"""Seconds that it may take until it is here; more is answered with 408."""
 
 AREAS = (
     root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
@@ -53,11 +56,12 @@ def all_routes() -> tuple[Route, ...]:
     return tuple(sorted((*routes, *absent.routes(), openapi.own_route(all_routes)), key=_variable_parts))
 
 
-def create_app(own: Services) -> web.Application:
+def create_app(own: Services, *, body_wait: float = LONGEST_BODY) -> web.Application:
     """The application, ready to be run; it starts nothing by itself."""
     app = web.Application(middlewares=(metrics.counted, *auth.MIDDLEWARES), client_max_size=LARGEST_BODY)
     app[SERVICES] = own
     app[STREAMS] = set()
+    app[BODY_WAIT] = body_wait
     app.on_shutdown.append(end_streams)
     app.cleanup_ctx.append(ingress_proxy.connections)
     for resource in _resources():

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from supervisor_k8s.api import envelope
 from supervisor_k8s.api.keys import CALLER, SERVICES, STREAMING
+from supervisor_k8s.api.streams import is_gone
 from supervisor_k8s.model.access import Decision, decide
 
 _LOGGER = logging.getLogger(__name__)
@@ -47,9 +48,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException:
         raise
-    except ConnectionError:
-        raise  # the client is gone; aiohttp knows what to do
-    except Exception:
+    except Exception as error:
+        if isinstance(error, ConnectionError) and is_gone(request):
+            raise  # there is nobody to answer; `listen` knows what to do
         _LOGGER.exception("%s %s failed", request.method, request.rel_url.raw_path)
         if request.get(STREAMING):
             raise

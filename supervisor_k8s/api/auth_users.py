@@ -4,6 +4,7 @@
 Content-Type is compared exactly, as upstream does.
 """
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import voluptuous as vol
@@ -45,12 +46,20 @@ async def _credentials(call: Call) -> tuple[Any, Any]:
     if content_type == "application/json":
         fields = await envelope.body(request)
     elif content_type == FORM:
-        fields = await request.post()
+        fields = await _form(request)
     else:
         raise web.HTTPUnauthorized(headers=REALM)
     if not hasattr(fields, "get"):
         raise LoginNoTextError
     return fields.get("username") or fields.get("user"), fields.get("password")
+
+
+async def _form(request: web.Request) -> Mapping[str, Any]:
+    await envelope.content(request)
+    try:
+        return await request.post()
+    except UnicodeDecodeError:
+        raise LoginNoTextError from None
 
 
 async def reset(call: Call) -> None:

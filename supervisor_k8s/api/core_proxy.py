@@ -16,6 +16,7 @@ from aiohttp import web
 
 from supervisor_k8s.api.auth import decoded
 from supervisor_k8s.api.core_socket import websocket
+from supervisor_k8s.api.envelope import content
 from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.relay import copy_body
 from supervisor_k8s.api.routes import Call, Route
@@ -84,7 +85,7 @@ async def _forward(call: Call, slug: str, path: str, *, content_type: str | None
     again = (request.content_length or 0) <= REPEATABLE and "chunked" not in request.headers.get(
         "Transfer-Encoding", ""
     )
-    body = (await request.read() if again else request.content) if request.can_read_body else None
+    body = (await content(request) if again else request.content) if request.can_read_body else None
     asked = core.request(
         request.method, path, within=None, again=again, headers=headers, data=body, allow_redirects=False
     )

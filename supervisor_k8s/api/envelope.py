@@ -4,6 +4,7 @@ Home Assistant's contract (Supervisor 2026.08, aiohasupervisor 0.8.1 `models/bas
 success and never on an error; nothing, `true` and an empty list are all `{}`; almost every refusal is a 400.
 """
 
+import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import PurePath
@@ -14,6 +15,7 @@ import voluptuous as vol
 from aiohttp import web
 from voluptuous.humanize import humanize_error
 
+from supervisor_k8s.api.keys import BODY_WAIT
 from supervisor_k8s.errors import (
     UNKNOWN,
     ConflictError,
@@ -86,13 +88,24 @@ def words(error: BaseException) -> str:
     return UNKNOWN
 
 
+async def content(request: web.Request) -> bytes:
+    """The whole body of the request. RefusedError when it is not what its headers say; HTTPRequestTimeout."""
+    try:
+        async with asyncio.timeout(request.app[BODY_WAIT]):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except web.RequestPayloadError:
+        raise RefusedError("The body cannot be read") from None
+
+
 async def body(request: web.Request) -> Any:
     """The request's JSON, whatever its Content-Type says; an empty body is `{}`. RefusedError when it is no JSON."""
-    content = await request.read()
-    if not content.strip():
+    given = await content(request)
+    if not given.strip():
         return {}
     try:
-        return orjson.loads(content)
+        return orjson.loads(given)
     except orjson.JSONDecodeError:
         raise RefusedError("Invalid json") from None
 

@@ -152,7 +152,12 @@ async def _body(request: web.Request, headers: CIMultiDict[str], *, streamed: bo
     if request.content_length is not None:
         headers["Content-Length"] = str(request.content_length)
         return request.content
-    return request.content if streamed and request.method == "POST" else await request.read()
+    if streamed and request.method == "POST":
+        return request.content
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest from None
 
 
 async def _answer(request: web.Request, reply: aiohttp.ClientResponse) -> web.StreamResponse:

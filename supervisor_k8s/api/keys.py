@@ -76,6 +76,8 @@ class Services:
 
 SERVICES = web.AppKey("SERVICES", Services)
 CALLER: web.RequestKey[Caller | None] = web.RequestKey("CALLER", object)  # type: ignore[arg-type] # a union is no type
+BODY_WAIT: web.AppKey[float] = web.AppKey("BODY_WAIT", float)
+"""Seconds in which the body of a request must be there."""
 STREAMING = web.RequestKey("STREAMING", bool)
 """Set once the first byte of a streamed answer is out: an error can then no longer become an answer."""
 

@@ -27,7 +27,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 JSON, TEXT, ANYTHING = "application/json", "text/plain", "*/*"
 EVERYWHERE = (400, 401, 403)
 ENVELOPED = frozenset({400, 401, 403, 404, 409, 410, 500, 503})
-BARE = frozenset({400, 401, 403, 404, 413, 502})
+BARE = frozenset({400, 401, 403, 404, 408, 413, 502})
 """Statuses with a line of text, given before there is a handler or by one that is a gate to somebody else."""
 NOT_NOW = 503
 PART = re.compile(r"\{(\w+)(?::[^}]*)?\}")
@@ -133,7 +133,7 @@ def _responses(route: Route, row: Absent | None, answers: Types) -> dict[str, An
     if PART.search(route.path):
         errors.add(404)
     if route.schema or route.reads:
-        errors.add(413)
+        errors |= {408, 413}
     if row is None:
         errors.add(NOT_NOW)
     elif row.refusal is not None:

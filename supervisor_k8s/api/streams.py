@@ -12,6 +12,11 @@ LOOK_EVERY = 1.0
 """Seconds between two looks whether the client of a quiet stream is still there."""
 
 
+def is_gone(request: web.Request) -> bool:
+    """Whether the client has left."""
+    return request.transport is None or request.transport.is_closing()
+
+
 async def until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T], *, endless: bool = True) -> T | None:
     """Send until done, until we stop or until the client has left; None in the latter cases. A quiet stream has nothing
     to write, so it is the connection that is looked at now and then: aiohttp tells a handler of a lost one in no other
@@ -25,7 +30,7 @@ async def until_gone[T](request: web.Request, sending: Coroutine[Any, Any, T], *
             send.add_done_callback(streams.discard)
         while not send.done():
             await asyncio.wait({send}, timeout=LOOK_EVERY)
-            if request.transport is None or request.transport.is_closing():
+            if is_gone(request):
                 send.cancel()
     return None if send.cancelled() else send.result()
 

@@ -16,7 +16,7 @@ from supervisor_k8s.errors import RepositoryError
 
 LOCAL = "local"
 """Slug of the folder with the user's own add-ons; it has no URL."""
-_URL = re.compile(r"(?P<url>[^#\s]+)(?:#(?P<branch>[\w\-./]+))?")
+_URL = re.compile(r"(?P<url>[^#\s\x00-\x1f\x7f]+)(?:#(?P<branch>[\w\-./]+))?")
 _SCHEMES = ("https", "http", "ssh", "git")
 """Transports that fetch and do nothing else; git knows others that run commands."""
 _SLUG_DIGITS = 8

@@ -4,5 +4,5 @@ import hashlib
 
 
 def digest(token: str) -> str:
-    """SHA-256 of a token, as 64 lower-case hex digits."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    """SHA-256 of a token, as 64 lower-case hex digits. A header may hold any bytes; they stand for themselves."""
+    return hashlib.sha256(token.encode(errors="surrogateescape")).hexdigest()

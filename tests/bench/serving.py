@@ -20,9 +20,9 @@ from typing import Any
 from aiohttp import web
 
 from supervisor_k8s.api.app import create_app
+from supervisor_k8s.api.listen import serve
 from supervisor_k8s.cluster.cache import Cache
 from supervisor_k8s.cluster.kinds import KINDS
-from supervisor_k8s.house import serve
 from supervisor_k8s.remote.certificates import make_keys, utc_now
 from tests import builders
 from tests.bench.crowd import settle
