@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Literal
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from supervisor_k8s.api.keys import STREAMING
 from supervisor_k8s.api.routes import Call, Handler, Parameter, Route, get
@@ -82,9 +82,12 @@ def _serve(key: Workload, *, follow: bool = False, latest: bool = False, verbose
             raise RefusedError("Invalid content type requested. Only text/plain and text/x-log supported for now.")
         workload, number = key(call), request.match_info.get("bootid")
         wanted = wanted_entries(request, everything=latest)
+        nothing = web.Response(content_type=TEXT, charset="utf-8", headers=UNBUFFERED)
         if workload is None or wanted is None:
-            return web.Response(content_type="text/plain", charset="utf-8", headers=UNBUFFERED)
+            return nothing
         boot = await logs.boot(workload, number or "0")
+        if request.method == hdrs.METH_HEAD:
+            return nothing
         entries = logs.entries(workload, boot, wanted, follow=follow, beyond=number is None)
         return await _stream(request, entries, _line(call, workload, latest=latest, verbose=verbose), eager=follow)
 
@@ -128,7 +131,7 @@ class _Answer:
         self._request = request
         self._beginning = asyncio.Lock()
         self.response = web.StreamResponse(headers=UNBUFFERED)
-        self.response.content_type, self.response.charset = "text/plain", "utf-8"
+        self.response.content_type, self.response.charset = TEXT, "utf-8"
 
     async def begin(self, first: Entry | None = None) -> None:
         """Send the headers, once."""

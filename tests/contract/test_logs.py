@@ -140,6 +140,15 @@ async def test_accept_is_compared_exactly(shared: Home) -> None:
     assert answer.text.startswith("Invalid content type requested.")
 
 
+async def test_head(shared: Home) -> None:
+    """The headers alone, also of a log that would never end; the connection is good for the next request."""
+    for rest in ("", "/latest", "/follow", "/boots/0"):
+        async with asyncio.timeout(10):
+            answer = await shared.raw("HEAD", f"/addons/{SLUG}/logs{rest}")
+        assert (answer.status, answer.content_type, answer.text) == (200, "text/plain; charset=utf-8", "")
+    assert (await shared.raw("HEAD", f"/addons/{SLUG}/logs/boots/-9")).status == 400
+
+
 async def test_follow(talking: Home) -> None:
     """History first, then what is said from now on; over the end of the program to its next start. A boot's own
     follower ends with it.
