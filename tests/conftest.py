@@ -38,6 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What is there now stays until the end: not to be looked through again and again."""
+    """What is there now stays until the end and is not to be looked through again and again; what comes, less often."""
     gc.freeze()
+    gc.set_threshold(20_000)
     gc.enable()
