@@ -25,7 +25,6 @@ ADDONS = (
 STATES = {SLUG: "started", "local_b": "stopped", "local_c": "error", "local_once": "stopped"}
 AGAIN = {**dict.fromkeys(STATES, "started"), "local_once": "stopped"}
 """After a start of all of them."""
-HALF = 100
 """Bytes that are there of a file that was written by half."""
 
 
@@ -71,7 +70,8 @@ async def test_half_written_files(plane: ControlPlane, admin: Client, namespace:
         assert {"core.json", "addons/local_a.json", "addons/local_b.json", "addons/local_c.json"} <= set(files)
         for name in files:
             path = program.state / name
-            path.write_bytes(path.read_bytes()[:HALF])
+            content = path.read_bytes()
+            path.write_bytes(content[: len(content) // 2])
         program.log.write_text("")
         await program.run()
         await program.become(**STATES)
