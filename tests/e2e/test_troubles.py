@@ -112,8 +112,8 @@ async def test_home_assistant_repairs_it(core: Core, supervisor: Supervisor, lea
     assert (issue["type"], issue["context"]) == ("detached_addon_removed", "addon")
     async with core.socket() as socket:
 
-        async def listed() -> dict[str, Any] | None:
-            return (await repairs(socket)).get(issue["uuid"])
+        async def listed() -> dict[str, Any]:
+            return (await repairs(socket)).get(issue["uuid"], {})
 
         repair = await becomes(listed, what="a repair in Home Assistant")
         assert (repair["translation_key"], repair["is_fixable"]) == ("issue_addon_detached_addon_removed", True)
@@ -124,7 +124,7 @@ async def test_home_assistant_repairs_it(core: Core, supervisor: Supervisor, lea
         assert done["type"] == "create_entry"
 
         async def gone() -> bool:
-            return not await told() and await listed() is None
+            return not await told() and not await listed()
 
         await becomes(gone, what="issue and repair are gone")
     assert leaving not in [addon["slug"] for addon in (await supervisor.get("/addons")).data.get("addons", [])]

@@ -25,7 +25,6 @@ ADDONS = (
 STATES = {SLUG: "started", "local_b": "stopped", "local_c": "error", "local_once": "stopped"}
 AGAIN = {**dict.fromkeys(STATES, "started"), "local_once": "stopped"}
 """After a start of all of them."""
-"""Bytes that are there of a file that was written by half."""
 
 
 async def settle(life: Life) -> dict[tuple[str, str], str]:
