@@ -33,7 +33,7 @@ def get(path: str) -> Call:
     return Call("GET", path)
 
 
-def post(path: str, **body: Any) -> Call:
+def post(path: str, /, **body: Any) -> Call:
     return Call("POST", path, body)
 
 
@@ -41,7 +41,7 @@ def text(path: str) -> Call:
     return Call("GET", path, text=True)
 
 
-def no(method: str, path: str, refused: str, status: int = 400, **body: Any) -> Call:
+def no(method: str, path: str, refused: str, status: int = 400, /, **body: Any) -> Call:
     return Call(method, path, body, refused, status)
 
 
@@ -112,6 +112,9 @@ WRITE = (
     no("POST", f"{OTHER}/install", "already installed"),
     no("POST", f"{OTHER}/update", "No update available"),
     no("POST", f"{OTHER}/rebuild", "Can't rebuild"),
+    no("POST", f"/store/addons/{SLUG}/install", "already installed"),
+    no("POST", f"/store/addons/{SLUG}/update", "No update available"),
+    no("POST", "/store/addons/none_such/install", "does not exist in the store", 404),
     post("/supervisor/options", auto_update=False),
     post("/supervisor/reload"),
     post("/supervisor/repair"),
@@ -129,6 +132,11 @@ WRITE = (
     post("/jobs/options", ignore_conditions=[]),
     post("/jobs/reset"),
     post("/resolution/healthcheck"),
+    post("/resolution/check/free_space/run"),
+    no("POST", "/resolution/suggestion/0123", "Suggestion 0123 does not exist", 404),
+    no("DELETE", "/resolution/issue/0123", "Issue 0123 does not exist", 404),
+    no("GET", "/jobs/0123", "Job does not exist", 404),
+    no("DELETE", "/jobs/0123", "Job does not exist", 404),
     post("/security/options", pwned=False),
     no("POST", "/security/integrity", "has been removed", 410),
     post("/backups/reload"),
@@ -138,7 +146,22 @@ WRITE = (
         no("POST", f"/{plugin}/update", "nothing to control")
         for plugin in ("audio", "cli", "dns", "multicast", "observer")
     ),
-    no("POST", "/audio/reload", "No PulseAudio server available"),
+    *(no("POST", f"/{plugin}/restart", "nothing to control") for plugin in ("audio", "multicast")),
+    *(
+        no("POST", f"/audio/{rest}", "No PulseAudio server available", **body)
+        for rest, body in (
+            ("reload", {}),
+            ("profile", {"card": "0", "name": "stereo"}),
+            ("default/output", {"name": "0"}),
+            ("mute/input", {"index": 0, "active": True}),
+            ("volume/output/application", {"index": 0, "volume": 0.5}),
+        )
+    ),
+    post("/dns/options", servers=[]),
+    post("/dns/reset"),
+    post("/dns/restart"),
+    no("POST", "/mounts", "mounting not supported", name="nas", type="nfs", usage="media", server="n", path="/m"),
+    no("DELETE", "/mounts/nas", "No mount exists with name nas", 404),
     post("/core/restart"),
     post("/core/stop"),
     no("GET", "/core/stats", "Home Assistant is not running"),
