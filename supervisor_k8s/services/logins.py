@@ -1,6 +1,6 @@
 """Home Assistant's users, for add-ons that let them log in with their Home Assistant password.
 
-Core is asked each time, so that a user who is switched off is out at once. Only while Core cannot say, a login that it
+Core is asked each time, so that a user who is switched off or has a new password is out at once. Only while Core cannot say, a login that it
 let in before counts: a broker's clients come back after a power cut although Core is still starting.
 """
 
@@ -78,6 +78,9 @@ class Logins:
                 _LOGGER.info("Home Assistant cannot be asked; it let this user of add-on %s in before", addon)
                 return True
             raise LoginUnavailableError from error
+        if not await self._is_active(username):
+            await self._forget(username, password)
+            return False
         await self._keep(username, password)
         return True
 
@@ -99,6 +102,15 @@ class Logins:
         async with self._changing:
             self._recognised.clear()
             await self._records.save_logins({})
+
+    async def _is_active(self, username: str) -> bool:
+        """Core judges the password alone here and lets users in who are switched off (seen with 2026.11)."""
+        try:
+            users = await self._list_users()
+        except (CoreAnswerError, CoreUnreachableError):
+            return True
+        named = [user for user in users if _same_name(user.get("username"), username)]
+        return all(user.get("is_active", True) for user in named)
 
     async def _is_refusal(self, error: CoreAnswerError | CoreUnreachableError) -> bool:
         """Whether Core judged the password, and did not only lack the place to ask."""
@@ -151,3 +163,8 @@ class Logins:
 
     def _mark(self, password: str) -> bytes:
         return hashlib.blake2b(password.encode("utf-8", "surrogatepass"), key=self._key).digest()
+
+
+def _same_name(one: object, other: str) -> bool:
+    """Core finds a user by name without regard to case and space around it."""
+    return isinstance(one, str) and one.strip().casefold() == other.strip().casefold()

@@ -129,3 +129,13 @@ async def test_what_is_kept_of_a_login(home: Home) -> None:
     await home.start()
     home.core.refusals = {WANT: 503}
     assert (await ask(home, json=USER)).data == {}
+
+
+async def test_who_is_switched_off(home: Home) -> None:
+    """Core finds the password right; the user is refused all the same, and not let in while Core is away."""
+    await home.install(SLUG, start=True)
+    assert (await ask(home, json=USER)).data == {}
+    home.core.answers["config/auth/list"] = [{"id": "1", "username": "Me ", "is_active": False}]
+    assert (await ask(home, json=USER)).status == 401
+    home.core.refusals = {WANT: 503}
+    assert (await ask(home, json=USER)).status == 500
