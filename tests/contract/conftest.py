@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -68,13 +68,21 @@ def our_log() -> Iterator[None]:
 
 
 @pytest.fixture
-async def home(tmp_path: Path, store: str, clone: Path, link_keys: "LinkKeys") -> AsyncIterator["Home"]:
+def around() -> dict[str, Any]:
+    """Fields of `Home` that differ: for modules whose houses come up with something else around them."""
+    return {}
+
+
+@pytest.fixture
+async def home(
+    tmp_path: Path, store: str, clone: Path, link_keys: "LinkKeys", around: dict[str, Any]
+) -> AsyncIterator["Home"]:
     """A Supervisor that is up, with Core running and the store cloned."""
     from tests.contract.house import Home
 
     shutil.copytree(clone, tmp_path / "state" / "store" / "core")
     with our_log():
-        async with Home(tmp_path, store, link_keys).living() as home:
+        async with Home(tmp_path, store, link_keys, **around).living() as home:
             yield home
 
 

@@ -18,14 +18,14 @@ def live(home: Home, kind: str) -> dict[str, Any]:
     return found
 
 
-async def test_the_server_is_where_pods_ask(home: Home) -> None:
+async def test_the_server_is_where_pods_ask(shared: Home) -> None:
     """Add-ons write the host into their nginx; it is the address in Core's pod, and `/network/info` says the same."""
-    info = (await home.raw("GET", "/dns/info")).data
-    address = live(home, "Service")["spec"]["clusterIP"]
+    info = (await shared.raw("GET", "/dns/info")).data
+    address = live(shared, "Service")["spec"]["clusterIP"]
     assert info["host"] == address
     assert (info["servers"], info["fallback"], info["mdns"]) == ([], False, False)
-    assert (await home.client().network.info()).docker.dns.compressed == address
-    (pod,) = home.cluster.select("Pod", {naming.LABEL_TYPE: naming.TYPE_CORE})
+    assert (await shared.client().network.info()).docker.dns.compressed == address
+    (pod,) = shared.cluster.select("Pod", {naming.LABEL_TYPE: naming.TYPE_CORE})
     assert pod["spec"]["dnsConfig"]["nameservers"] == [address]
 
 
@@ -55,10 +55,10 @@ async def test_servers_are_kept_until_a_reset(home: Home) -> None:
         {"other": 1},
     ],
 )
-async def test_what_cannot_be_is_refused(home: Home, body: dict[str, Any]) -> None:
+async def test_what_cannot_be_is_refused(shared: Home, body: dict[str, Any]) -> None:
     """And nothing has changed then."""
-    assert (await home.raw("POST", "/dns/options", json=body)).status == 400
-    assert (await home.raw("GET", "/dns/info")).data["servers"] == []
+    assert (await shared.raw("POST", "/dns/options", json=body)).status == 400
+    assert (await shared.raw("GET", "/dns/info")).data["servers"] == []
 
 
 async def test_a_restart_makes_new_pods(home: Home) -> None:

@@ -22,9 +22,9 @@ from tests.contract.house import Home
 from tests.fakes import Behaviour
 
 
-async def test_info(home: Home) -> None:
+async def test_info(shared: Home) -> None:
     """What Core shows of us; the newest version is our own."""
-    info = await home.client().supervisor.info()
+    info = await shared.client().supervisor.info()
     assert (info.version, info.version_latest, info.update_available) == ("2026.11.0", "2026.11.0", False)
     assert (str(info.ip_address), info.arch, info.channel) == ("10.96.0.20", "amd64", "stable")
     assert (info.healthy, info.supported, info.auto_update, info.diagnostics) == (True, True, True, None)
@@ -52,23 +52,23 @@ async def test_options_are_kept(home: Home) -> None:
     assert info.feature_flags["supervisor_v2_api"] is True
 
 
-async def test_update_says_there_is_none(home: Home) -> None:
+async def test_update_says_there_is_none(shared: Home) -> None:
     """400 and never 200: Core would wait for our new version for ever."""
-    supervisor = home.client().supervisor
+    supervisor = shared.client().supervisor
     for options in (None, SupervisorUpdateOptions(version="2030.1.0")):
         with pytest.raises(SupervisorBadRequestError, match=r"^No supervisor update available - 2026\.11\.0$"):
             await supervisor.update(options)
 
 
-async def test_stats_are_numbers(home: Home) -> None:
+async def test_stats_are_numbers(shared: Home) -> None:
     """Zeros where nobody measures, never null."""
-    stats = await home.client().supervisor.stats()
+    stats = await shared.client().supervisor.stats()
     assert (stats.cpu_percent, stats.memory_usage) == (0.0, 0)
 
 
-async def test_reload(home: Home) -> None:
+async def test_reload(shared: Home) -> None:
     """Answered; there is nothing else to see of it."""
-    await home.client().supervisor.reload()
+    await shared.client().supervisor.reload()
 
 
 async def test_repair_puts_right_what_nobody_told_of(home: Home) -> None:
@@ -120,12 +120,12 @@ async def test_repositories_by_the_old_option(home: Home) -> None:
     assert url not in [found.source for found in await home.client().store.repositories_list()]
 
 
-async def test_available_updates(home: Home) -> None:
+async def test_available_updates(shared: Home) -> None:
     """None as long as everything is the newest."""
-    assert await home.client().available_updates() == []
-    assert (await home.raw("GET", "/supervisor/available_updates")).data == {"available_updates": []}
-    await home.client().refresh_updates()
-    await home.client().reload_updates()
+    assert await shared.client().available_updates() == []
+    assert (await shared.raw("GET", "/supervisor/available_updates")).data == {"available_updates": []}
+    await shared.client().refresh_updates()
+    await shared.client().reload_updates()
 
 
 # --- updates of ourselves --------------------------------------------------------------------------------------------
@@ -160,8 +160,8 @@ async def image(home: Home) -> str:
 
 
 @pytest.fixture
-async def channel(home: Home) -> AsyncIterator[list[str]]:
-    """A channel file of ours with a new version; our Deployment is there."""
+async def channel(around: dict[str, Any]) -> AsyncIterator[list[str]]:
+    """A channel file of ours with a new version, for a Supervisor that comes up."""
 
     async def answer(_request: web.Request) -> web.Response:
         return web.json_response({"channel": "stable", "supervisor": said[0]})
@@ -169,24 +169,28 @@ async def channel(home: Home) -> AsyncIterator[list[str]]:
     said, app = [NEW], web.Application()
     app.router.add_get("/stable.json", answer)
     async with TestServer(app) as server:
-        home.own_versions_url = str(server.make_url("/{channel}.json")).replace("%7B", "{").replace("%7D", "}")
-        await home.stop()
-        await home.start()
-        put_deployment(home)
-        await home.raw("POST", "/reload_updates")
+        around["own_versions_url"] = str(server.make_url("/{channel}.json")).replace("%7B", "{").replace("%7D", "}")
         yield said
 
 
-async def test_an_update_of_ours_is_offered(home: Home, channel: list[str]) -> None:
+@pytest.fixture
+async def offered(channel: list[str], home: Home) -> Home:
+    """A Supervisor that has read it; our Deployment is there."""
+    put_deployment(home)
+    await home.raw("POST", "/reload_updates")
+    return home
+
+
+async def test_an_update_of_ours_is_offered(offered: Home) -> None:
     """Wherever clients look for it; the plugins, which are part of us, are what they are."""
-    info = await home.client().supervisor.info()
+    info = await offered.client().supervisor.info()
     assert (info.version, info.version_latest, info.update_available) == ("2026.11.0", NEW, True)
-    (update,) = await home.client().available_updates()
+    (update,) = await offered.client().available_updates()
     assert (update.update_type, update.panel_path) == ("supervisor", "/update-available/supervisor")
-    assert (await home.raw("GET", "/dns/info")).data["update_available"] is False
+    assert (await offered.raw("GET", "/dns/info")).data["update_available"] is False
 
 
-async def test_an_update_of_ours(home: Home, channel: list[str]) -> None:
+async def test_an_update_of_ours(offered: Home) -> None:
     """The new version looks at this installation with everything that we have, and may change nothing; then the
     Deployment has its image.
     """
@@ -196,46 +200,46 @@ async def test_an_update_of_ours(home: Home, channel: list[str]) -> None:
         seen.append(pod["spec"])
         return Behaviour(exit_code=0)
 
-    home.cluster.programs[CHECK] = program
-    await home.client().supervisor.update()
+    offered.cluster.programs[CHECK] = program
+    await offered.client().supervisor.update()
     (spec,) = seen
     (container,) = spec["containers"]
     assert (container["image"], container["args"]) == (f"{OURS}:{NEW}", ["--check"])
     assert (spec["serviceAccountName"], spec["nodeName"]) == ("supervisor", "node")
     assert [mount.get("readOnly", False) for mount in container["volumeMounts"]] == [True, False]
     assert "readinessProbe" not in container
-    assert await image(home) == f"{OURS}:{NEW}"
-    assert home.cluster.select("Job", {}) == []
+    assert await image(offered) == f"{OURS}:{NEW}"
+    assert offered.cluster.select("Job", {}) == []
 
 
-async def test_an_update_that_cannot_take_over(home: Home, channel: list[str]) -> None:
+async def test_an_update_that_cannot_take_over(offered: Home) -> None:
     """Nothing is changed; who asked hears the new version's own words, and there is an issue until one succeeds."""
     says = ("The Supervisor's account may not: get nodes. Apply the manifests of this version",)
-    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=1, says=says)
-    answer = await home.raw("POST", "/supervisor/update")
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=1, says=says)
+    answer = await offered.raw("POST", "/supervisor/update")
     assert answer.status == 400
     assert says[0] in answer.message
-    assert await image(home) == f"{OURS}:2026.11.0"
-    (issue,) = (await home.client().resolution.info()).issues
+    assert await image(offered) == f"{OURS}:2026.11.0"
+    (issue,) = (await offered.client().resolution.info()).issues
     assert (issue.type, issue.context) == ("update_failed", "supervisor")
-    home.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
-    await home.client().supervisor.update()
-    assert (await home.client().resolution.info()).issues == []
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
+    await offered.client().supervisor.update()
+    assert (await offered.client().resolution.info()).issues == []
 
 
-async def test_an_update_to_an_image_that_does_not_exist(home: Home, channel: list[str]) -> None:
+async def test_an_update_to_an_image_that_does_not_exist(offered: Home) -> None:
     """The runtime's own words; nothing is changed."""
-    home.cluster.programs[CHECK] = lambda _: Behaviour(pull_error="manifest unknown")
-    answer = await home.raw("POST", "/supervisor/update")
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(pull_error="manifest unknown")
+    answer = await offered.raw("POST", "/supervisor/update")
     assert answer.status == 400
     assert "manifest unknown" in answer.message
-    assert await image(home) == f"{OURS}:2026.11.0"
+    assert await image(offered) == f"{OURS}:2026.11.0"
 
 
-async def test_an_older_version_is_no_update(home: Home, channel: list[str]) -> None:
+async def test_an_older_version_is_no_update(offered: Home, channel: list[str]) -> None:
     """A channel may go back; we do not."""
     channel[0] = "2026.10.0"
-    await home.raw("POST", "/reload_updates")
-    answer = await home.raw("POST", "/supervisor/update")
+    await offered.raw("POST", "/reload_updates")
+    answer = await offered.raw("POST", "/supervisor/update")
     assert (answer.status, answer.message) == (400, "No supervisor update available - 2026.11.0")
-    assert (await home.client().supervisor.info()).version_latest == "2026.10.0"
+    assert (await offered.client().supervisor.info()).version_latest == "2026.10.0"
