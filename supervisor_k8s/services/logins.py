@@ -1,7 +1,7 @@
 """Home Assistant's users, for add-ons that let them log in with their Home Assistant password.
 
-Core is asked each time, so that a user who is switched off or has a new password is out at once. Only while Core cannot say, a login that it
-let in before counts: a broker's clients come back after a power cut although Core is still starting.
+Core is asked each time, so that a user who is switched off or has a new password is out at once. Only while Core cannot
+say, a login that it let in before counts: after a power cut a broker's clients come back while Core is still starting.
 """
 
 import asyncio
