@@ -181,6 +181,10 @@ class ClusterUnavailableError(ClusterError, NotReadyError):
     """The API server cannot be reached or is overloaded; worth another try."""
 
 
+class ClusterInterruptedError(ClusterUnavailableError):
+    """The answer broke off after it had begun: what was asked for is there, and may be asked for again."""
+
+
 class NotInChargeError(ClusterUnavailableError):
     """This Supervisor does not hold the Lease: another one may act, so this one must not. Worth another try."""
 

@@ -14,7 +14,13 @@ from typing import Any
 
 import orjson
 
-from supervisor_k8s.errors import ClusterConflictError, ClusterNotFoundError, ClusterRefusedError, TookTooLongError
+from supervisor_k8s.errors import (
+    ClusterConflictError,
+    ClusterInterruptedError,
+    ClusterNotFoundError,
+    ClusterRefusedError,
+    TookTooLongError,
+)
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import GATE, owner_selector
 
@@ -71,8 +77,9 @@ class FakeCluster:
         self._logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
         self._former_logs: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
         """Of the container before a restart."""
-        self.cut_followers = 0
-        """How many of the next followers of a log lose their connection after what there is."""
+        self._connection = object()
+        """Of those who follow logs; they lose it when it is another one."""
+        self._politely = True
         self.inputs: dict[tuple[str, str], bytes] = defaultdict(bytes)
         """What programs were told, by pod and container."""
         self._failures: dict[str, list[Exception]] = defaultdict(list)
@@ -170,15 +177,25 @@ class FakeCluster:
         self.inputs[pod, container] += content
 
     async def logs(  # noqa: PLR0913 - the log's own parameters
-        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, previous: bool, timestamps: bool
+        self,
+        pod: str,
+        container: str,
+        *,
+        tail_lines: int | None,
+        since: datetime | None = None,
+        follow: bool,
+        previous: bool = False,
+        timestamps: bool,
     ) -> AsyncGenerator[bytes]:
-        if follow and self.cut_followers:
-            self.cut_followers -= 1
-            follow = False
-        kept = self._former_logs if previous else self._logs
+        kept, connection = self._former_logs if previous else self._logs, self._connection
         lines = kept[pod, container]
-        told = max(0, len(lines) - tail_lines) if tail_lines is not None else 0
+        before = f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else ""
+        told = sum(time < before for time, _ in lines) if tail_lines is None else max(0, len(lines) - tail_lines)
         while True:
+            if follow and connection is not self._connection:
+                if self._politely:
+                    return
+                raise ClusterInterruptedError("The Kubernetes API server cannot be reached: connection lost")
             for time, line in lines[told:]:
                 told += 1
                 yield f"{time} ".encode() + line if timestamps else line
@@ -272,6 +289,11 @@ class FakeCluster:
     def say(self, pod: str, container: str, *lines: str) -> None:
         """Lines for the container's log."""
         self._logs[pod, container] += [(self._time(), line.encode()) for line in lines]
+        self._wake()
+
+    def cut(self, *, politely: bool) -> None:
+        """Who follows a log loses the connection: by its end, or rudely."""
+        self._connection, self._politely = object(), politely
         self._wake()
 
     def fail(self, verb: str, error: Exception) -> None:

@@ -21,6 +21,7 @@ from supervisor_k8s.errors import (
     ClusterConflictError,
     ClusterError,
     ClusterExpiredError,
+    ClusterInterruptedError,
     ClusterNotFoundError,
     ClusterRefusedError,
     ClusterUnavailableError,
@@ -99,7 +100,7 @@ class Client:
     ) -> AsyncIterator[AsyncGenerator[bytes]]:
         """GET whose answer does not end: the body of the `async with` iterates over its lines, without line ends.
 
-        A connection that is silent for longer than `silence` seconds is given up with ClusterUnavailableError; None
+        A connection that is silent for longer than `silence` seconds is given up with ClusterInterruptedError; None
         never gives up.
         """
         with _translated("GET"):
@@ -188,7 +189,7 @@ def _keep_alive(response: aiohttp.ClientResponse) -> None:
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
     rest = b""
-    with _translated("GET"):
+    with _translated("GET", ClusterInterruptedError):
         async for chunk in content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
@@ -201,13 +202,13 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
 
 
 @contextmanager
-def _translated(verb: str) -> Iterator[None]:
+def _translated(verb: str, kind: type[ClusterUnavailableError] = ClusterUnavailableError) -> Iterator[None]:
     try:
         yield
     except (aiohttp.ClientError, OSError, ConfigException) as error:  # TimeoutError is an OSError
         metrics.CLUSTER_REQUESTS.labels(verb=verb, code="error").inc()
         said = str(error) or "no answer in time"
-        raise ClusterUnavailableError(f"The Kubernetes API server cannot be reached: {said}") from error
+        raise kind(f"The Kubernetes API server cannot be reached: {said}") from error
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

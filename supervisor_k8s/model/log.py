@@ -25,6 +25,11 @@ class Cursor:
     time: int
     number: int = 0
 
+    @property
+    def moment(self) -> datetime:
+        """The beginning of its second."""
+        return datetime.fromtimestamp(self.time // _NANO, UTC)
+
     def __str__(self) -> str:
         return f"{self.time:x}-{self.number:x}"
 

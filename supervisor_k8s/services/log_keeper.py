@@ -48,8 +48,10 @@ class LogKeeper:
 
     def on_change(self, kind: str, old: Live | None, new: Live | None) -> None:
         """Listener of the watch cache."""
-        place = key_and_container(new) if kind == "Pod" and old is not None and new is not None else None
-        if place is None or old is None or new is None or self._tasks is None:
+        if kind != "Pod" or old is None or new is None or self._tasks is None:
+            return
+        place = key_and_container(new)
+        if place is None:
             return
         key, container = place
         before, run = run_of(old, container), run_of(new, container)

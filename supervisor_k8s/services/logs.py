@@ -10,10 +10,17 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from supervisor_k8s.cluster.backoff import Backoff
-from supervisor_k8s.errors import ClusterRefusedError, ClusterUnavailableError, RefusedError, TookTooLongError
+from supervisor_k8s.errors import (
+    ClusterInterruptedError,
+    ClusterRefusedError,
+    ClusterUnavailableError,
+    RefusedError,
+    TookTooLongError,
+)
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.log import Cursor, Entry, Reader, Window
 from supervisor_k8s.model.program import OWN_KEY, Run, pod_that_counts, program_of, run_of
@@ -38,7 +45,15 @@ class LogCluster(Protocol):
     async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T: ...
 
     def logs(  # noqa: PLR0913 - the log's own parameters
-        self, pod: str, container: str, *, tail_lines: int | None, follow: bool, previous: bool, timestamps: bool
+        self,
+        pod: str,
+        container: str,
+        *,
+        tail_lines: int | None,
+        since: datetime | None,
+        follow: bool,
+        previous: bool,
+        timestamps: bool,
     ) -> AsyncGenerator[bytes]: ...
 
 
@@ -159,29 +174,39 @@ class Logs:
         """To the end of the run. The API server may end a connection at any time: it is asked again then, and what was
         seen already is left out.
         """
-        seen, backoff = Cursor(0, -1), Backoff(first=AGAIN)
+        seen, first, backoff = Cursor(0, -1), True, Backoff(first=AGAIN)
         while True:
+            since = seen.moment if seen.time else None
             try:
-                async with contextlib.aclosing(self._read(run, last, follow=True)) as found:
+                source = self._read(run, None if since else last, since=since, follow=True)
+                async with contextlib.aclosing(source) as found:
                     async for entry in found:
                         if entry.cursor > seen:
                             seen = entry.cursor
                             backoff.reset()
                             yield entry
+            except ClusterInterruptedError:
+                pass
             except ClusterUnavailableError:
-                if not seen.time:
+                if first:
                     raise
             if not self._goes_on(key, run):
                 return
-            last = None if seen.time else last
+            first = False
             await backoff.wait()
 
     async def _read(
-        self, run: Run, last: int | None, *, follow: bool = False, previous: bool = False
+        self,
+        run: Run,
+        last: int | None,
+        *,
+        since: datetime | None = None,
+        follow: bool = False,
+        previous: bool = False,
     ) -> AsyncGenerator[Entry]:
         reader = Reader()
         lines = self._cluster.logs(
-            run.pod, run.container, tail_lines=last, follow=follow, previous=previous, timestamps=True
+            run.pod, run.container, tail_lines=last, since=since, follow=follow, previous=previous, timestamps=True
         )
         try:
             async with contextlib.aclosing(lines):

@@ -97,7 +97,7 @@ async def test_following_from_a_cursor(talking: Home) -> None:
 
 
 async def test_a_follower_of_a_silent_program(home: Home) -> None:
-    """Is answered before there is anything to say."""
+    """Is answered before there is anything to say, and stays when the API server was away meanwhile."""
     await home.install(SLUG, start=True)
     url = f"{home.url}/addons/{SLUG}/logs/follow"
     async with (
@@ -105,6 +105,7 @@ async def test_a_follower_of_a_silent_program(home: Home) -> None:
         home.http.get(url, headers={"Authorization": f"Bearer {home.core_token}"}) as reply,
     ):
         assert (reply.status, "X-First-Cursor" in reply.headers) == (200, False)
+        home.cluster.cut(politely=False)
         say(home, "at last")
         assert await reply.content.readline() == b"at last\n"
 
@@ -214,9 +215,9 @@ async def becomes(home: Home, path: str, last: str) -> list[str]:
     return found
 
 
-async def test_a_follower_whose_connection_to_the_cluster_ends(talking: Home) -> None:
+@pytest.mark.parametrize("politely", [True, False])
+async def test_a_follower_whose_connection_to_the_cluster_ends(talking: Home, politely: bool) -> None:
     """Hears each line once: what was said already is left out when the API server is asked again."""
-    talking.cluster.cut_followers = 2
     url = f"{talking.url}/addons/{SLUG}/logs/follow?lines=2&no_colors"
     async with (
         asyncio.timeout(20),
@@ -224,9 +225,10 @@ async def test_a_follower_whose_connection_to_the_cluster_ends(talking: Home) ->
     ):
         for expected in (b"line 148\n", b"line 149\n"):
             assert await reply.content.readline() == expected
-        say(talking, "news")
-        assert await reply.content.readline() == b"news\n"
-        assert talking.cluster.cut_followers == 0
+        for news in ("news", "more news"):
+            talking.cluster.cut(politely=politely)
+            say(talking, news)
+            assert (await reply.content.readline()).decode() == f"{news}\n"
 
 
 async def test_boots_have_ids(talking: Home) -> None:
