@@ -80,11 +80,14 @@ class OneOffs:
         lines = self._cluster.logs(
             pod["metadata"]["name"], container, tail_lines=LINES, follow=False, previous=False, timestamps=False
         )
-        async with contextlib.aclosing(lines):
-            async for line in lines:
-                found += line + b"\n"
-                if len(found) > LARGEST:
-                    break
+        try:
+            async with contextlib.aclosing(lines):
+                async for line in lines:
+                    found += line + b"\n"
+                    if len(found) > LARGEST:
+                        break
+        except ClusterError as error:  # its exit code says something all the same
+            found += f"Its output cannot be read: {error}\n".encode()
         return found[:LARGEST].decode(errors="replace")
 
     @contextlib.asynccontextmanager

@@ -30,7 +30,7 @@ POD_KEPT = (
 
 
 def self_check_job(deployment: Live, image: str, *, node: str, site: Site) -> Manifest:
-    """Job with `image` (with tag) for what our Deployment runs."""
+    """Job with `image` (with tag) for what our Deployment runs; `node` is ours, empty where it is not known."""
     template = deployment["spec"]["template"]["spec"]
     own = own_container(deployment)
     container = {
@@ -42,9 +42,10 @@ def self_check_job(deployment: Live, image: str, *, node: str, site: Site) -> Ma
     }
     pod: dict[str, Any] = {
         **{key: template[key] for key in POD_KEPT if key in template},
-        "nodeName": node,
         "containers": [container],
     }
+    if node:
+        pod["nodeName"] = node
     return one_off_job(NAME, pod, deadline=DEADLINE, site=site)
 
 
