@@ -122,16 +122,16 @@ async def test_malicious_requests(shared: Home) -> None:
         assert (answer.status, answer.text) == (400, "400: Bad Request"), path
 
 
-async def test_before_start_and_during_shutdown(home: Home) -> None:
+async def test_before_start_and_during_shutdown(shared: Home) -> None:
     """Everything, even ping, is refused in the envelope until we are starting up."""
-    token = home.core_token
+    token = shared.core_token
     for state in ("initialize", "setup", "shutdown", "stopping"):
-        home.house.stage.name = state
-        answer = await home.raw("GET", "/supervisor/ping", token=token)
+        shared.house.stage.name = state
+        answer = await shared.raw("GET", "/supervisor/ping", token=token)
         assert (answer.status, answer.message) == (400, f"System is not ready with state: {state}")
     for state in ("startup", "freeze", "running"):
-        home.house.stage.name = state
-        assert (await home.raw("GET", "/supervisor/ping", token=token)).status == 200
+        shared.house.stage.name = state
+        assert (await shared.raw("GET", "/supervisor/ping", token=token)).status == 200
 
 
 async def test_no_token_in_the_log(home: Home, caplog: pytest.LogCaptureFixture) -> None:

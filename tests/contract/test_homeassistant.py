@@ -194,9 +194,9 @@ async def test_check_of_a_candidate(home: Home) -> None:
         {"directory": "share/x", "without": ["../x"]}, {"without": ["x"]},
     ],
 )  # fmt: skip
-async def test_check_of_what_cannot_be_a_candidate(home: Home, body: dict[str, Any]) -> None:
+async def test_check_of_what_cannot_be_a_candidate(shared: Home, body: dict[str, Any]) -> None:
     """Refused before anything runs."""
-    answer = await home.raw("POST", "/core/check", json=body)
+    answer = await shared.raw("POST", "/core/check", json=body)
     assert answer.status == 400
     assert "error_key" not in answer.json
-    assert ("apply", "Job", CHECK) not in home.cluster.calls
+    assert ("apply", "Job", CHECK) not in shared.cluster.calls

@@ -62,17 +62,17 @@ async def said(address: str, sent: bytes, *, leave: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize("token", [None, CLI_TOKEN, "0" * 64])
-async def test_paths(home: Home, token: str | None, caplog: pytest.LogCaptureFixture) -> None:
+async def test_paths(shared: Home, token: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever is done to a path, it leads to no more than the plain one does, and to nothing of ours that breaks."""
     for path in PATHS:
         headers = {} if token is None else {"X-Supervisor-Token": token}
-        async with home.http.get(URL(home.url + path, encoded=True), headers=headers) as reply:
+        async with shared.http.get(URL(shared.url + path, encoded=True), headers=headers) as reply:
             assert reply.status in ({200, 400, 401, 404} if token == CLI_TOKEN else {400, 401, 403, 404}), path
             assert "Traceback" not in await reply.text(errors="replace")
     assert [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR] == []
 
 
-async def test_headers_about_a_way_here_grant_nothing(home: Home) -> None:
+async def test_headers_about_a_way_here_grant_nothing(shared: Home) -> None:
     """Who forwards, from where and for whom is not believed."""
     headers = {
         "X-Forwarded-For": "127.0.0.1",
@@ -86,8 +86,8 @@ async def test_headers_about_a_way_here_grant_nothing(home: Home) -> None:
         "X-Remote-User-Id": "1",
         "X-Real-IP": "127.0.0.1",
     }
-    assert (await home.raw("GET", "/info", token=None, headers=headers)).status == 401
-    answer = await home.raw("GET", "/supervisor/options", token=CLI_TOKEN, headers=headers)
+    assert (await shared.raw("GET", "/info", token=None, headers=headers)).status == 401
+    answer = await shared.raw("GET", "/supervisor/options", token=CLI_TOKEN, headers=headers)
     assert (answer.status, answer.text) == (405, "405: Method Not Allowed")
 
 
@@ -110,10 +110,10 @@ async def test_headers_about_a_way_here_grant_nothing(home: Home) -> None:
         ([f"X-{number}: 1" for number in range(500)], {400}),
     ],
 )
-async def test_tokens(home: Home, headers: list[str], status: set[int], caplog: pytest.LogCaptureFixture) -> None:
+async def test_tokens(shared: Home, headers: list[str], status: set[int], caplog: pytest.LogCaptureFixture) -> None:
     """The first header counts; what is no header at all is no request. The log has no token in any case."""
     lines = "\r\n".join(headers).replace("GOOD", CLI_TOKEN).encode("latin-1")
-    answer = await said(home.url, b"GET /info HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + b"\r\n\r\n")
+    answer = await said(shared.url, b"GET /info HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + lines + b"\r\n\r\n")
     assert int(answer.split()[1]) in status, answer
     assert b"Traceback" not in answer
     assert CLI_TOKEN not in caplog.text
@@ -135,23 +135,23 @@ async def test_tokens(home: Home, headers: list[str], status: set[int], caplog: 
         POST + b"Connection: close\r\nContent-Length: 1\r\n\r\n\x00",
     ],
 )
-async def test_what_is_no_http(home: Home, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_is_no_http(shared: Home, sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """It is answered with 400, if at all. Our log is not filled with it, and the next client is served."""
-    answer = await said(home.url, sent + (b"" if b"POST" in sent or b"Content-" in sent else b"\r\n\r\n"))
+    answer = await said(shared.url, sent + (b"" if b"POST" in sent or b"Content-" in sent else b"\r\n\r\n"))
     assert answer == b"" or b" 400 " in answer.partition(b"\r\n")[0], answer
     assert b"Traceback" not in answer
     assert [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR] == []
-    assert (await home.raw("GET", "/info")).status == 200
+    assert (await shared.raw("GET", "/info")).status == 200
 
 
-async def test_a_small_body_that_is_a_large_one(home: Home) -> None:
+async def test_a_small_body_that_is_a_large_one(shared: Home) -> None:
     """What counts is what comes out of it."""
     body = gzip.compress(b" " * (64 * 1024 * 1024))
     head = POST + b"Connection: close\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
-    assert (await said(home.url, head + body)).split()[1] == b"413"
+    assert (await said(shared.url, head + body)).split()[1] == b"413"
 
 
-async def test_clients_that_leave_in_the_middle(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+async def test_clients_that_leave_in_the_middle(shared: Home, caplog: pytest.LogCaptureFixture) -> None:
     """In the middle of a head, of a body, of a chunk: nobody is told, and nothing has gone wrong."""
     for sent in (
         PING,
@@ -159,8 +159,8 @@ async def test_clients_that_leave_in_the_middle(home: Home, caplog: pytest.LogCa
         POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{",
         b"GET /supervisor/logs/follow HTTP/1.1\r\nHost: a\r\nX-Supervisor-Token: " + CLI_TOKEN.encode() + b"\r\n\r\n",
     ):
-        await said(home.url, sent, leave=True)
-    assert (await home.raw("GET", "/info")).status == 200
+        await said(shared.url, sent, leave=True)
+    assert (await shared.raw("GET", "/info")).status == 200
     await asyncio.sleep(0.5)
     assert [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR] == []
     assert CLI_TOKEN not in caplog.text
@@ -179,7 +179,7 @@ async def test_a_login_that_is_no_form(home: Home, body: bytes, caplog: pytest.L
     assert [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.ERROR] == []
 
 
-async def test_json_that_python_would_take(home: Home) -> None:
+async def test_json_that_python_would_take(shared: Home) -> None:
     """Numbers without end, texts that are none, keys that are there twice."""
     for body in (
         b'{"wait_boot": 1e999}',
@@ -194,7 +194,7 @@ async def test_json_that_python_would_take(home: Home) -> None:
         b'{"addons_repositories": ["\\u0000"]}',
         b'{"addons_repositories": ["https://a\\u0000b/c"]}',
     ):
-        answer = await home.raw("POST", "/supervisor/options", token=CLI_TOKEN, data=body)
+        answer = await shared.raw("POST", "/supervisor/options", token=CLI_TOKEN, data=body)
         assert answer.status == 400, body
 
 
