@@ -36,7 +36,6 @@ from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
-from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
@@ -77,7 +76,7 @@ from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
 from supervisor_k8s.upkeep import config_check, first_version, known_versions, latest_core, own_life
-from supervisor_k8s.wiring import connect, key_of, verbs
+from supervisor_k8s.wiring import checks, connect, key_of, verbs
 
 
 async def run(settings: Settings) -> None:
@@ -290,11 +289,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         passwords=addon_settings.passwords,
     )
     resolution = Resolution(
-        checks={
-            "free_space": host.check_space,
-            "addon_pwned": leaks.check,
-            **AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue).by_slug,
-        },
+        checks=checks(host, leaks, cluster, addons, repositories),
         remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),

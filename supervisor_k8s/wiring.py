@@ -1,12 +1,13 @@
-"""Who hears whom: the signals and listeners between the parts of a house, and whose verbs suggestions call. Nothing is
-decided here.
+"""Who hears whom: the signals and listeners between the parts of a house; what is checked, and whose verbs suggestions
+call. Nothing is decided here.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from supervisor_k8s import log
+from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.jobs import Progress
@@ -15,9 +16,13 @@ from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTR
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
 from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.reconcile import Live
+from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.images import Images
+from supervisor_k8s.services.leaks import Leaks
+from supervisor_k8s.services.own_rights import OwnRights
 from supervisor_k8s.services.remedies import Verbs
 from supervisor_k8s.services.repositories import Repositories
 
@@ -111,6 +116,18 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return DNS_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else f"addon/{slug}"
+
+
+def checks(
+    host: Host, leaks: Leaks, cluster: Cluster, addons: Addons, repositories: Repositories
+) -> Mapping[str, Callable[[], Awaitable[Sequence[Fault]]]]:
+    """What is looked at every hour, by slug."""
+    return {
+        "free_space": host.check_space,
+        "addon_pwned": leaks.check,
+        "rights": OwnRights(cluster.lacking_rights).check,
+        **AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue).by_slug,
+    }
 
 
 def verbs(addons: Addons, settings: AddonSettings, images: Images, repositories: Repositories) -> Verbs:

@@ -64,6 +64,8 @@ class FakeCluster:
         self.programs: dict[str, Callable[[Object], Behaviour]] = {}
         """What happens to the containers of a pod, by the pod's `app.kubernetes.io/name`, instead of by image."""
         self.calls: list[tuple[str, str, str]] = []
+        self.lacking: list[str] = []
+        """What our account may not do."""
         self.events: dict[str, list[Object]] = defaultdict(list)
         """Warning Events by the UID of what they are about."""
         self.refused: dict[str, str] = {}
@@ -153,6 +155,9 @@ class FakeCluster:
 
     async def touch(self, pod: Mapping[str, Any]) -> None:
         self._call("touch", "Pod", pod["metadata"]["name"])
+
+    async def lacking_rights(self) -> Sequence[str]:
+        return self.lacking
 
     async def warnings(self, uid: str) -> Sequence[Object]:
         self._call("warnings", "Event", uid)

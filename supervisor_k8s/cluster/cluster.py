@@ -10,7 +10,7 @@ from datetime import datetime
 from supervisor_k8s.cluster.apply import Applier
 from supervisor_k8s.cluster.cache import Cache, Listener
 from supervisor_k8s.cluster.client import Client
-from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.cluster.kinds import KINDS, rights
 from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.cluster.watch import Pace, Watches
 from supervisor_k8s.model.intent import Manifest
@@ -118,6 +118,16 @@ class Cluster:
     async def roll_out(self, name: str, *, images: Mapping[str, str]) -> None:
         """Have a Deployment's pods made anew, with these images by container; it need not be ours."""
         await self._applier.roll_out(name, images=images)
+
+    async def lacking_rights(self) -> Sequence[str]:
+        """What we need in our namespace and may not do, such as `list events`; nothing where the cluster cannot tell
+        all our rights. ClusterError.
+        """
+        review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectRulesReview", "spec": {"namespace": self.namespace}}
+        answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectrulesreviews", body=review)
+        rules = answer["status"].get("resourceRules") or ()
+        lacking = [right for right in rights() if not any(right.is_granted(rule) for rule in rules)]
+        return [] if answer["status"].get("incomplete") else [f"{right.verb} {right.resource}" for right in lacking]
 
     async def warnings(self, uid: str) -> Sequence[Live]:
         """Warning Events about the object with this UID. ClusterError."""

@@ -4,8 +4,9 @@ The rights in `manifests/` follow from this table, and a test compares the two. 
 deleted is a decision and stands in `model/plan.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,17 @@ class Right:
     """With its part, where there is one: `pods/log`."""
     verb: str
     name: str = ""
+
+    def is_granted(self, rule: Mapping[str, Any]) -> bool:
+        """Whether a rule of a Role, or of a SelfSubjectRulesReview, allows it."""
+        part = self.resource.partition("/")[2]
+        resources = {self.resource, "*", f"*/{part}" if part else "*"}
+        return (
+            not {self.verb, "*"}.isdisjoint(rule.get("verbs") or ())
+            and not {self.group, "*"}.isdisjoint(rule.get("apiGroups") or ())
+            and not resources.isdisjoint(rule.get("resources") or ())
+            and (not rule.get("resourceNames") or self.name in rule["resourceNames"])
+        )
 
 
 _WRITTEN = ("get", "create", "patch", "delete")

@@ -43,6 +43,7 @@ class Cause(StrEnum):
     ADDON_MANIFEST_INVALID = "addon_manifest_invalid"
     ADDON_RECORD_LOST = "addon_record_lost"
     ADDON_RECORD_REBUILT = "addon_record_rebuilt"
+    RIGHTS_MISSING = "rights_missing"
     STATE_FILE_DAMAGED = "state_file_damaged"
     STATE_NOT_WRITTEN = "state_not_written"
     STORE_NOT_LOADED = "store_not_loaded"
@@ -61,6 +62,7 @@ COARSE: Mapping[Cause, str] = {
     Cause.ADDON_MANIFEST_INVALID: "corrupt_repository",
     Cause.ADDON_RECORD_LOST: "corrupt_filesystem",
     Cause.ADDON_RECORD_REBUILT: "corrupt_filesystem",
+    Cause.RIGHTS_MISSING: "fatal_error",
     Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
     Cause.STATE_NOT_WRITTEN: "fatal_error",
     Cause.STORE_NOT_LOADED: "fatal_error",

@@ -28,8 +28,10 @@ WORDS: Mapping[str, str] = {
     "through its options.",
     Cause.UPDATE_ROLLBACK: "The update of Home Assistant did not work: the version before it runs again. The "
     "Supervisor's log says why.",
-    Cause.UPDATE_FAILED: "The update of Home Assistant failed. The Supervisor's log says why.",
+    Cause.UPDATE_FAILED: "The update of {who} failed. The Supervisor's log says why.",
     Cause.ADDON_MANIFEST_INVALID: "The store {reference} has add-ons that cannot be read: {manifests}",
+    Cause.RIGHTS_MISSING: "The Supervisor's account in the cluster may not: {message}. Please apply the manifests of "
+    "the Supervisor's version.",
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",
     Cause.DEPRECATED_ADDON: "Add-on {reference} is deprecated: its authors do not look after it any more. Its "
     "documentation may name a replacement.",
@@ -43,13 +45,15 @@ WORDS: Mapping[str, str] = {
     Cause.UNHEALTHY: "{who} runs and does not answer: {message}",
     Cause.UNSCHEDULABLE: "No node can take {who}: {message}",
 }
-"""By cause; `{who}` is the add-on or Home Assistant."""
+"""By cause; `{who}` is the add-on, or what OURS says."""
+OURS: Mapping[str, str] = {Context.CORE: "Home Assistant", Context.SUPERVISOR: "the Supervisor"}
+"""Who it is about, by context."""
 
 
 def notification(issue: Mapping[str, Any]) -> dict[str, str]:
     """What `persistent_notification.create` is given for an issue in the shape of the API. Its id is the issue's."""
     extra, reference = issue.get("reference_extra") or {}, issue.get("reference")
-    who = "Home Assistant" if issue["context"] == Context.CORE else f"add-on {reference}"
+    who = OURS.get(issue["context"], f"add-on {reference}")
     words = WORDS.get(extra.get("reason", issue["type"]))
     about = f"{issue['type']} ({issue['context']}{': ' + reference if reference else ''})"
     facts = {"message": "no reason given", **extra, "reference": reference, "who": who}

@@ -100,12 +100,12 @@ class OwnLife:
         latest, is_update = self.offered()
         if not is_update:
             raise RefusedError(f"No supervisor update available - {self.version}")
+        self.resolution.settle(FAILED)  # an earlier try's; this one is told anew if it ends like it
         try:
             await self._update(latest, on_stage)
         except SupervisorError as error:
             self.resolution.report(FAILED)
             raise OwnUpdateError(f"Update of Supervisor failed: {error}") from error
-        self.resolution.settle(FAILED)
 
     async def _update(self, version: str, on_stage: Callable[[str], None]) -> None:
         deployment = await self.cluster.read("Deployment", self.deployment)

@@ -203,3 +203,15 @@ async def test_a_dismissed_fault_that_comes_again(home: Home) -> None:
         assert await issues(home) == {}
         write(home, "mine")
         await reload(home)
+
+
+async def test_a_right_that_the_cluster_does_not_grant(home: Home) -> None:
+    """Named, until it is granted; the check can be switched off by who does not want to grant it."""
+    home.cluster.lacking = ["list events", "get pods/log"]
+    assert (await home.raw("POST", "/resolution/check/rights/run")).status == 200
+    ((key, issue),) = (await issues(home)).items()
+    assert key == ("fatal_error", "supervisor", None)
+    assert issue["reference_extra"] == {"reason": "rights_missing", "message": "list events, get pods/log"}
+    home.cluster.lacking = []
+    assert (await home.raw("POST", "/resolution/healthcheck")).status == 200
+    assert await issues(home) == {}
