@@ -164,7 +164,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     converge = reconciler.converge
     link = Link(cluster=cluster, converge=converge, site=site)
     home_assistant = HomeAssistant(door=lambda: core.door(), tls=link.context)  # noqa: PLW0108 - core is made below
-    image_registries = ImageRegistries(records=records, site=site, converge=converge)
+    image_registries = ImageRegistries(cluster=cluster, records=records, site=site, converge=converge)
     dns = Dns(
         cluster=cluster,
         converge=converge,

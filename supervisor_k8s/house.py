@@ -102,6 +102,7 @@ class House:
     async def _begin(self) -> None:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
         await self.services.access.prepare()
+        self.services.image_registries.prepare()
         await self.link.prepare()
         await self.services.dns.prepare()
         await self.services.core.prepare()

@@ -46,8 +46,8 @@ class Records:
     """Of the names' server: `address`, `servers`, `restarted` (services.dns)."""
     logins: Mapping[str, Any]
     """Home Assistant's users to what recognises their passwords (model.login)."""
-    registries: Mapping[str, Mapping[str, str]]
-    """Host name of an image registry to `username` and `password`."""
+    registries: Mapping[str, Mapping[str, str]] | None
+    """Host name of an image registry to `username` and `password`; None until they were stored."""
     versions: Mapping[str, Any]
     """The last version file that was read; empty before the first one."""
     own_versions: Mapping[str, Any]
@@ -105,7 +105,7 @@ class Records:
         self.ingress = _read(self._ingress, _mapping, absent={})
         self.link = _read(self._link, _mapping, absent={})
         self.logins = _read(self._logins, _mapping, absent={})
-        self.registries = _read(self._registries, _registry_logins, absent={})
+        self.registries = _read(self._registries, _registry_logins, absent=None)
         self.versions = _read(self._versions, _mapping, absent={})
         self.own_versions = _read(self._own_versions, _mapping, absent={})
         self.dns = _read(self._dns, _dns, absent={})

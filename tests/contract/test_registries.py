@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import orjson
+import pytest
 
 from supervisor_k8s.errors import ClusterUnavailableError
 from tests.contract.house import Home
@@ -89,6 +90,43 @@ async def test_kept_over_our_restart(home: Home) -> None:
     assert await shown(home) == {"ghcr.io": {"username": "me"}}
     await home.cluster.until(lambda: home.cluster.get("Secret", "supervisor-registries"), within=10)
     assert auths(home)["ghcr.io"]["password"] == "geheim"
+
+
+@pytest.mark.parametrize("damage", ["{", None])
+async def test_a_file_that_is_lost(home: Home, damage: str | None) -> None:
+    """The Secret still has the logins: they are read from there, and not forgotten with the file."""
+    both = {"ghcr.io": LOGIN, "docker.io": {"username": "hub", "password": "a:b"}}
+    await home.raw("POST", PATH, json=both)
+    await home.stop()
+    file = home.folder / "state" / "registries.json"
+    file.unlink() if damage is None else file.write_text(damage)
+    await home.start()
+    assert await shown(home) == {"ghcr.io": {"username": "me"}, "docker.io": {"username": "hub"}}
+    assert auths(home)["https://index.docker.io/v1/"]["password"] == "a:b"
+    assert (await home.raw("DELETE", f"{PATH}/docker.io")).data == {}
+    await home.stop()
+    await home.start()
+    assert await shown(home) == {"ghcr.io": {"username": "me"}}
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"auths": []}', b'{"auths": {"a.test": {"auth": "x"}}}', b"\xff"])
+async def test_a_secret_that_is_none(home: Home, content: bytes) -> None:
+    """Somebody wrote something else there while the file was lost: nothing is taken from it, and it is put right."""
+    await home.stop()
+    live = home.cluster.get("Secret", "supervisor-registries")
+    assert live is not None
+    home.cluster.put({**live, "data": {".dockerconfigjson": base64.b64encode(content).decode()}})
+    (home.folder / "state" / "registries.json").unlink(missing_ok=True)
+    await home.start()
+    assert await shown(home) == {}
+    await home.cluster.until(lambda: auths_or_none(home) == {} or None, within=10)
+
+
+def auths_or_none(home: Home) -> dict[str, Any] | None:
+    try:
+        return auths(home)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
 
 
 async def test_cluster_that_does_not_answer(home: Home) -> None:

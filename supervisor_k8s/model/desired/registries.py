@@ -13,6 +13,7 @@ from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.plan import Workload
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.model.status import Live
 
 REGISTRIES_KEY = "registries"
 """Key of the Secret among the workloads."""
@@ -50,6 +51,19 @@ def document(registries: Registries) -> bytes:
     if len(content) > LARGEST:
         raise RefusedError(f"The logins of all registries together are larger than {LARGEST // 1024} kB")
     return content
+
+
+def stored(secret: Live | None) -> Registries:
+    """The logins in a live Secret; none where it is missing or something else stands there."""
+    encoded = (secret or {}).get("data", {}).get(DOCUMENT) or ""
+    try:
+        auths = orjson.loads(base64.b64decode(encoded, validate=True))["auths"]
+        names = {host: DOCKER_HUB[-1] if host == DOCKER_HUB_KEY else host for host in auths}
+        return {
+            names[host]: {key: str(entry[key]) for key in ("username", "password")} for host, entry in auths.items()
+        }
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _key(host: str) -> str:
