@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import voluptuous as vol
 
-from supervisor_k8s.api.answers import DnsInfo, Stats
+from supervisor_k8s.api.answers import Stats
+from supervisor_k8s.api.answers_host import DnsInfo
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.plugins import own_version
 from supervisor_k8s.api.routes import Call, Route, get, post

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from supervisor_k8s.api import views
-from supervisor_k8s.api.answers import DiskUsage, HardwareAudio, HardwareInfo, HostInfo, HostServices
+from supervisor_k8s.api.answers_host import DiskUsage, HardwareAudio, HardwareInfo, HostInfo, HostServices
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import NotFoundError
 

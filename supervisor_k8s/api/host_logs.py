@@ -4,7 +4,7 @@ The node's own log is not ours to read: what asks for it is refused in `absent`.
 ourselves; a boot of the house is a run of Core, and each program's boot of the same number stands for it.
 """
 
-from supervisor_k8s.api.answers import Boots, Identifiers
+from supervisor_k8s.api.answers_host import Boots, Identifiers
 from supervisor_k8s.api.logs import IDENTIFIERS, identifier, plain_and_followed
 from supervisor_k8s.api.routes import Call, Route, get
 from supervisor_k8s.model.intent import CORE_KEY, addon_key

@@ -1,7 +1,7 @@
 """`/network/…`: the pod's own interface, read-only. Add-ons bind to what they find here, so it must be one they see."""
 
 from supervisor_k8s.api import views
-from supervisor_k8s.api.answers import NetworkInfo, NetworkInterface
+from supervisor_k8s.api.answers_host import NetworkInfo, NetworkInterface
 from supervisor_k8s.api.routes import Call, Route, get
 from supervisor_k8s.errors import NotFoundError
 

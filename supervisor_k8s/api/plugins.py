@@ -3,7 +3,7 @@
 Their version is ours: nothing is to be updated. What controls them stands in `absent`.
 """
 
-from supervisor_k8s.api.answers import AudioInfo, ObserverInfo, PluginInfo, Sound
+from supervisor_k8s.api.answers_host import AudioInfo, ObserverInfo, PluginInfo, Sound
 from supervisor_k8s.api.routes import Call, Handler, Route, get
 
 

@@ -2,7 +2,7 @@
 
 import voluptuous as vol
 
-from supervisor_k8s.api.answers import DockerInfo, SecurityInfo
+from supervisor_k8s.api.answers_host import DockerInfo, SecurityInfo
 from supervisor_k8s.api.routes import Call, Route, get, post
 
 

@@ -9,16 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from supervisor_k8s.api.answers import (
-    DiskUsage,
-    DockerNetwork,
-    HostInfo,
-    HostUnknown,
-    NetworkInfo,
-    NetworkInterface,
-    NetworkProtocol,
-    Update,
-)
+from supervisor_k8s.api.answers import Update
 from supervisor_k8s.api.answers_addons import (
     Addon,
     AddonInfo,
@@ -31,6 +22,15 @@ from supervisor_k8s.api.answers_addons import (
     StoreItem,
     StoreRights,
     SupervisorAddon,
+)
+from supervisor_k8s.api.answers_host import (
+    DiskUsage,
+    DockerNetwork,
+    HostInfo,
+    HostUnknown,
+    NetworkInfo,
+    NetworkInterface,
+    NetworkProtocol,
 )
 from supervisor_k8s.model import ingress, naming
 from supervisor_k8s.model.addon import AddonConfig

@@ -27,7 +27,8 @@ def kubectl() -> Kubectl:
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
+    """Every answer in JSON must be as `/openapi.json` describes it."""
+    async with aiohttp.ClientSession(middlewares=[as_described]) as session:
         yield session
 
 
