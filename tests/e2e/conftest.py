@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from tests.described import as_described
+
 from .house import Core, Kubectl, Supervisor, becomes
 from .silence import silent
 
