@@ -373,9 +373,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             faults=resolution,
         ),
         store_faults=StoreFaults(
-            built_in=settings.repositories,
-            failures=lambda: repositories.failures,
-            faults=resolution,
+            built_in=settings.repositories, failures=lambda: repositories.failures, faults=resolution
         ),
         stage=stage,
     )

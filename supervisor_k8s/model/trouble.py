@@ -125,7 +125,7 @@ def _of_container(status: Live, subject: str) -> Trouble | None:
 
 def _is_stuck(pod: Live, statuses: Sequence[Live]) -> bool:
     """Scheduled, and the kubelet has not got to its images yet."""
-    if condition(pod, "PodScheduled").get("status") != "True" or pod["status"].get("phase") != "Pending":
+    if condition(pod, "PodScheduled").get("status") != "True" or pod.get("status", {}).get("phase") != "Pending":
         return False
     begun = any(status["state"].keys() & {"running", "terminated"} for status in statuses)
     return not begun and condition(pod, "PodReadyToStartContainers").get("status") != "True"
