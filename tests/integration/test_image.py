@@ -130,7 +130,7 @@ class Builder:
                     bases[name] = buildah.base(paths, step, name=name, suite=suite)
             else:
                 bases[name] = buildah.planned_base(paths, name=name, suite=suite)
-        return next(one for one in images.recipes(paths, bases, everything=False) if one.name == images.SUPERVISOR)
+        return next(one for one in images.recipes(paths, bases, for_tests=False) if one.name == images.SUPERVISOR)
 
     def _build(self, recipe: buildah.Recipe) -> Image:
         with self.context.step(f"build {recipe.name}") as step:

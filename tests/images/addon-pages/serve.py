@@ -20,7 +20,7 @@ async def headers(request: web.Request) -> web.Response:
 
 async def form(request: web.Request) -> web.Response:
     """A page of its own: the browser shows it instead of the first one."""
-    name = (await request.post())["name"]
+    name = str((await request.post())["name"])
     user = request.headers.get("X-Remote-User-Display-Name", "nobody")
     back = request.headers["X-Ingress-Path"]
     return web.Response(
