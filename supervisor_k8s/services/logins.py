@@ -16,9 +16,9 @@ from supervisor_k8s.errors import (
     CoreUnreachableError,
     LoginUnavailableError,
     PasswordResetError,
-    SupervisorError,
 )
 from supervisor_k8s.model import login
+from supervisor_k8s.state.keeping import BestEffort
 
 _LOGGER = logging.getLogger(__name__)
 REFUSED = frozenset({401, 403, 404})
@@ -59,6 +59,7 @@ class Logins:
         self._post = post
         self._components = components
         self._list_users = list_users
+        self._saves = BestEffort("Logins for when Home Assistant is away are")
         self._changing = asyncio.Lock()
         self._recognised: dict[str, bytes] = {}
         """User to a mark, of this process only, of the password that is kept: an unchanged one costs nothing more."""
@@ -138,8 +139,8 @@ class Logins:
                 return
             entry = await asyncio.to_thread(login.kept, password, salt=secrets.token_bytes(login.SALT_BYTES))
             others = [(key, value) for key, value in self._records.logins.items() if key != username]
-            if await self._save({**dict(others[-(MOST - 1) :]), username: entry}):
-                self._recognised[username] = self._mark(password)
+            await self._saves.keep(self._records.save_logins({**dict(others[-(MOST - 1) :]), username: entry}))
+            self._recognised[username] = self._mark(password)
 
     async def _forget(self, username: str, password: str) -> None:
         """A login that was kept is refused now. A wrong guess takes nobody's login away."""
@@ -150,16 +151,8 @@ class Logins:
     async def _drop(self, username: str) -> None:
         self._recognised.pop(username, None)
         if username in self._records.logins:
-            await self._save({key: value for key, value in self._records.logins.items() if key != username})
-
-    async def _save(self, logins: Mapping[str, Any]) -> bool:
-        """Whether it is kept: a volume that takes nothing locks nobody out."""
-        try:
-            await self._records.save_logins(logins)
-        except SupervisorError as error:  # a full volume, or another Supervisor is in charge
-            _LOGGER.warning("A login is not kept for when Home Assistant is away: %s", error)
-            return False
-        return True
+            others = {key: value for key, value in self._records.logins.items() if key != username}
+            await self._saves.keep(self._records.save_logins(others))
 
     def _mark(self, password: str) -> bytes:
         return hashlib.blake2b(password.encode("utf-8", "surrogatepass"), key=self._key).digest()
