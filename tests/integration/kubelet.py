@@ -56,6 +56,8 @@ class Kubelet:
         self.hindered: dict[str, str] = {}
         """Add-ons whose containers cannot be created, with the reason that is reported; tried again all the time."""
         self.faults: list[str] = []
+        self.codes: dict[str, int] = {}
+        """How programs of Jobs end, by the pod's `app.kubernetes.io/name`; 0 where nothing is said."""
         self._client = client
         self._pods = f"/api/v1/namespaces/{namespace}/pods"
         self._chance, self._fast, self._slow = chance, fast, slow
@@ -140,11 +142,13 @@ class Kubelet:
         self.running[name] = owner
         self.starts.append(owner)
         if "ownerReferences" in metadata and metadata["ownerReferences"][0]["kind"] == "Job":
-            await self._report(name, {ADDON_CONTAINER: _running()}, phase="Running")
+            await self._report(name, {}, phase="Running")
             await self._pause()
             self.running.pop(name, None)
-            ended = {"terminated": {"exitCode": 0, "reason": "Completed"}}
-            await self._report(name, {ADDON_CONTAINER: ended}, phase="Succeeded")
+            code = self.codes.get(labels.get("app.kubernetes.io/name", ""), 0)
+            ended = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
+            states = {one["name"]: ended for one in known.pod["spec"]["containers"]}
+            await self._report(name, states, phase="Failed" if code else "Succeeded")
             return
         await self._report(name, {one["name"]: _running() for one in known.pod["spec"]["containers"]}, phase="Running")
 

@@ -79,12 +79,19 @@ class Life:
 
 @asynccontextmanager
 async def living(
-    plane: ControlPlane, admin: Client, namespace: str, folder: Path, addons: Sequence[Mapping[str, Any]]
+    plane: ControlPlane,
+    admin: Client,
+    namespace: str,
+    folder: Path,
+    addons: Sequence[Mapping[str, Any]],
+    **settings: str,
 ) -> AsyncIterator[Life]:
-    """From the first start until whatever runs is killed; with Core's pod running."""
+    """From the first start until whatever runs is killed; with Core's pod running. `settings` are variables of ours
+    without their `SUPERVISOR_K8S_`.
+    """
     program = Pod(
         folder=folder, client=admin, namespace=namespace, server=plane.server, authority=plane.authority.certificate,
-        metrics=free_port(),
+        metrics=free_port(), settings={f"SUPERVISOR_K8S_{name}": value for name, value in settings.items()},
     )  # fmt: skip
     async with Kubelet(admin, namespace, chance=random.Random()).working() as kubelet, program.installed(addons):
         await program.start()

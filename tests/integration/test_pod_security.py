@@ -16,9 +16,11 @@ from supervisor_k8s.errors import AddonNotSupportedError, ClusterRefusedError, S
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.model.desired.compose import desired_addon
+from supervisor_k8s.model.desired.config_check import Candidate, check_job
 from supervisor_k8s.model.desired.core import desired_core
 from supervisor_k8s.model.desired.dns import dns_deployment
 from supervisor_k8s.model.desired.pull import pull_pod
+from supervisor_k8s.model.desired.self_check import self_check_job
 from supervisor_k8s.model.intent import CoreRecord
 from tests.builders import LAUNCH, site
 from tests.cluster import binaries
@@ -46,9 +48,15 @@ async def try_pod(admin: Client, namespace: str, name: str, template: Mapping[st
 
 
 def templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Pods of the Supervisor, of both kinds of Core, of the names' server, and of a pull."""
+    """Pods of the Supervisor, of both kinds of Core, of the names' server, of a pull, and of what runs once."""
     deployment = yaml.safe_load((MANIFESTS / "base" / "deployment.yaml").read_text())
     yield "supervisor", deployment["spec"]["template"]
+    candidate = Candidate("share/candidate")
+    for job in (
+        check_job("core:1", "UTC", site(), candidate=candidate),
+        self_check_job(deployment, "ours:1", node="n", site=site()),
+    ):
+        yield job["metadata"]["name"], job["spec"]["template"]
     for version in ("2026.11.0", "2026.2.3"):
         objects = desired_core(
             CoreRecord(version=version), launch_id=LAUNCH, version=version, image=f"core:{version}", site=site()
