@@ -23,7 +23,7 @@ from supervisor_k8s.model.status import AddonState
 
 LEAKS_WAIT = 3.0
 """Seconds for the question whether passwords leaked; the start button waits for this answer."""
-_PORT = vol.Match(r"^\d+(/(tcp|udp))?$")
+_PORT = vol.Match(r"^\d+(/(tcp|udp))?(?!\n)$")
 
 OPTIONS = {
     vol.Optional("boot"): vol.In(["auto", "manual"]),

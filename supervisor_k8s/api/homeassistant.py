@@ -22,7 +22,7 @@ GROUP = "home_assistant_core"
 CHECK_JOB, CHECK_REFERENCE = "docker_home_assistant_execute_command", "homeassistant"
 CHECK_GROUP = "container_homeassistant"
 """Upstream's words: whoever asks for a second check at the same time gets the last one in the refusal."""
-_IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)$")
+_IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)(?!\n)$")
 
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 

@@ -33,7 +33,7 @@ class Patience:
 async def serve(app: web.Application, port: int, stack: AsyncExitStack, *, patience: Patience = Patience()) -> None:
     """Listen until the stack ends; open requests then get SHUTDOWN seconds."""
     loop = asyncio.get_running_loop()
-    silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}
+    silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}  # also those that left without a request, until the timer
 
     @web.middleware
     async def heard(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -39,7 +39,7 @@ PARTS: Mapping[str, str] = {
 ABOUT = """The API of Home Assistant's Supervisor, served by the Supervisor for Kubernetes.
 
 Every GET answers HEAD as well. A token goes into `Authorization: Bearer …` or `X-Supervisor-Token`. Data that are empty
-are always `{}`. What is not JSON is read as JSON whatever its Content-Type says, and an empty body is `{}`."""
+are always `{}`. A body is read as JSON whatever its Content-Type says, and an empty one is `{}`."""
 
 
 def own_route(routes: Callable[[], Iterable[Route]]) -> Route:

@@ -18,6 +18,8 @@ MISFITS: list[tuple[str, Any, str]] = [
     ("/supervisor/options", [1], "expected a dictionary. Got [1]"),
     ("/core/update", {"backup": "yes"}, "expected bool for dictionary value @ data['backup']. Got 'yes'"),
     ("/supervisor/options", {"channel": "x"}, "value must be one of ['beta', 'dev', 'stable'] for dictionary "),
+    ("/core/options", {"image": "example.test/core\n"}, "not a valid value for dictionary value @ data['image']"),
+    ("/addons/core_nobody/options", {"network": {"80/tcp\n": 80}}, "extra keys not allowed @ data['network']"),
     ("/supervisor/options", {"timezone": "Mars/Base"}, "not a time zone"),
     ("/supervisor/options", {"timezone": "../../etc/passwd"}, "expected the name of a time zone"),
     ("/supervisor/options", {"feature_flags": {"wings": True}}, "Unknown feature flag: wings"),
@@ -119,6 +121,13 @@ async def test_client_that_hangs_up(home: Home) -> None:
 
 
 async def test_many_at_once(shared: Home) -> None:
-    """A thousand requests in parallel are all answered."""
-    answers = await asyncio.gather(*(shared.raw("GET", "/supervisor/ping", token=None) for _ in range(1000)))
-    assert {answer.status for answer in answers} == {200}
+    """A thousand requests in parallel are all answered, good and bad ones each as if they were alone."""
+    asked = {
+        ("GET", "/supervisor/ping"): 200,
+        ("GET", "/info"): 200,
+        ("GET", "/addons/core_nobody/info"): 404,
+        ("GET", "/nowhere"): 404,
+        ("DELETE", "/info"): 405,
+    }
+    answers = await asyncio.gather(*(shared.raw(*one) for one in [*asked] * 200))
+    assert [answer.status for answer in answers] == [*asked.values()] * 200
