@@ -8,6 +8,7 @@ import voluptuous as vol
 from supervisor_k8s.api import envelope, shown, views
 from supervisor_k8s.api.answers import Stats
 from supervisor_k8s.api.answers_addons import AddonInfo, AddonList, NotInstalledInfo, OptionsChecked
+from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.logs import addon_log, log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import (
@@ -42,7 +43,13 @@ SYSTEM = {
 
 
 async def installed(call: Call) -> AddonList:
-    return {"addons": shown.addon_items(call.services, views.addon_item)}
+    services = call.services
+    made_of = shown.addons_made_of(services)
+    return shown.kept(services, "addons", made_of, lambda: _installed(services))
+
+
+def _installed(services: Services) -> AddonList:
+    return {"addons": [views.addon_item(one) for one in shown.addons(services)]}
 
 
 async def info(call: Call) -> AddonInfo | NotInstalledInfo:

@@ -8,8 +8,6 @@ key that is missing loses the whole answer in clients (`views`).
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
-import orjson
-
 from supervisor_k8s.api.answers_addons import SupervisorAddon
 
 
@@ -98,7 +96,7 @@ class SupervisorInfo(TypedDict):
     healthy: bool
     ip_address: str
     feature_flags: Mapping[str, bool]
-    addons: list[SupervisorAddon] | orjson.Fragment
+    addons: list[SupervisorAddon]
     addons_repositories: list[RepositoryName]
 
 

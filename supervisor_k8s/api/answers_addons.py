@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
-import orjson
-
 from supervisor_k8s.model.status import AddonState
 
 
@@ -35,7 +33,7 @@ class AddonItem(Addon):
 
 
 class AddonList(TypedDict):
-    addons: list[AddonItem] | orjson.Fragment
+    addons: list[AddonItem]
 
 
 class SupervisorAddon(TypedDict):

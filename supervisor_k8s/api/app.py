@@ -58,7 +58,7 @@ def all_routes() -> tuple[Route, ...]:
 
 def create_app(own: Services, *, body_wait: float = LONGEST_BODY) -> web.Application:
     """The application, ready to be run; it starts nothing by itself."""
-    app = web.Application(middlewares=(metrics.counted, *auth.MIDDLEWARES), client_max_size=LARGEST_BODY)
+    app = web.Application(middlewares=(metrics.counted, auth.admit), client_max_size=LARGEST_BODY)
     app[SERVICES] = own
     app[STREAMS] = set()
     app[BODY_WAIT] = body_wait

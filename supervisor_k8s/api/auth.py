@@ -1,12 +1,13 @@
-"""Who may come in: the middlewares in upstream's order, outermost first.
+"""Who may come in: what upstream's middlewares ask, in their order.
 
-1. `guard`: an exception nobody foresaw is logged once with its traceback and answered with a bare 500.
-2. `bad_requests`: paths and queries that only an attacker writes. 400.
-3. `system_state`: nothing is answered before start-up and during shutdown. 400 in the envelope.
-4. `token`: token to caller, and whether that caller may use this path. 401 and 403.
+1. An exception nobody foresaw is logged once with its traceback and answered with a bare 500.
+2. `refuse_bad`: paths and queries that only an attacker writes. 400.
+3. `USABLE`: nothing is answered before start-up and during shutdown. 400 in the envelope.
+4. `identify`: token to caller, and whether that caller may use this path. 401 and 403.
 
-All run before a route is looked for, so an unknown path without a token is a 401. Their refusals are aiohttp's plain
-texts, never the envelope; clients tell the two apart (`supervisor-api` §1.2, §2.3).
+One middleware of aiohttp's asks all: each further one would cost as much as what is asked in it. It runs before a route
+is looked for, so an unknown path without a token is a 401. Its refusals are aiohttp's plain texts, never the envelope;
+clients tell the two apart (`supervisor-api` §1.2, §2.3).
 """
 
 import logging
@@ -20,7 +21,8 @@ from aiohttp import web
 from supervisor_k8s.api import envelope
 from supervisor_k8s.api.keys import CALLER, SERVICES, STREAMING
 from supervisor_k8s.api.streams import is_gone
-from supervisor_k8s.model.access import Decision, decide
+from supervisor_k8s.model.access import Caller, Decision, decide
+from supervisor_k8s.services.access import Access
 
 _LOGGER = logging.getLogger(__name__)
 _MAX_DECODING = 10
@@ -43,8 +45,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        refuse_bad(request)
+        services = request.app[SERVICES]
+        state = services.state()
+        if state not in USABLE:
+            return envelope.refused(f"System is not ready with state: {state}")
+        request[CALLER] = identify(request, services.access)
         return await handler(request)
     except web.HTTPException:
         raise
@@ -57,40 +65,29 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(text="500: Internal Server Error", status=500)
 
 
-@web.middleware
-async def bad_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if is_bad(request.raw_path.partition("?")[0]) or is_bad(request.query_string):
+def refuse_bad(request: web.Request) -> None:
+    """HTTPBadRequest for a path or a query that only an attacker writes."""
+    path, asks, _ = request.raw_path.partition("?")
+    if is_bad(path) or (asks and is_bad(request.query_string)):
         _LOGGER.warning("A malicious request to %s was refused", request.rel_url.raw_path)
         raise web.HTTPBadRequest
-    return await handler(request)
 
 
-@web.middleware
-async def system_state(request: web.Request, handler: Handler) -> web.StreamResponse:
-    state = request.app[SERVICES].state()
-    if state not in USABLE:
-        return envelope.refused(f"System is not ready with state: {state}")
-    return await handler(request)
-
-
-@web.middleware
-async def token(request: web.Request, handler: Handler) -> web.StreamResponse:
+def identify(request: web.Request, access: Access) -> Caller | None:
+    """Who asks, None where nobody in particular may. HTTPUnauthorized, HTTPForbidden."""
     given = token_of(request)
-    caller = request.app[SERVICES].access.caller(given) if given else None
-    decision = decide(request.path, caller, token=bool(given))
-    raw = request.raw_path.partition("?")[0]
-    if decision is Decision.ALLOWED and "%2f" in raw.lower():  # what was decoded must not grant more than the route
-        decision = decide(raw, caller, token=bool(given))
+    caller = access.caller(given) if given else None
+    decision, raw = decide(request.path, caller, token=bool(given)), request.raw_path
+    if decision is Decision.ALLOWED and "%" in raw:  # what was decoded must not grant more than the route
+        raw = raw.partition("?")[0]
+        if "%2f" in raw.lower():
+            decision = decide(raw, caller, token=bool(given))
     if decision is Decision.UNAUTHORIZED:
         raise web.HTTPUnauthorized
     if decision is Decision.FORBIDDEN:
         _LOGGER.warning("%s may not use %s", caller.name if caller else "An unknown token", request.rel_url.raw_path)
         raise web.HTTPForbidden
-    request[CALLER] = caller
-    return await handler(request)
-
-
-MIDDLEWARES = (guard, bad_requests, system_state, token)
+    return caller
 
 
 def token_of(request: web.Request) -> str | None:

@@ -47,7 +47,7 @@ STATUS: tuple[tuple[type[SupervisorError], int], ...] = (
 
 def ok(data: Any = None) -> web.Response:
     """Status 200 with `data`; whatever is empty or no JSON container becomes `{}`."""
-    shown = data if isinstance(data, (Mapping, list, tuple)) and data else {}
+    shown = data if isinstance(data, (dict, list, tuple, orjson.Fragment, Mapping)) and data else {}
     return _json({"result": "ok", "data": shown}, 200)
 
 
@@ -139,7 +139,7 @@ def _has_secret(value: Any) -> bool:
 
 
 def written(value: Any) -> orjson.Fragment:
-    """A part of an answer that is needed as it is more than once."""
+    """A part of an answer, or its data, that is needed as it is more than once. Not for what may be empty."""
     return orjson.Fragment(_dumped(value))
 
 

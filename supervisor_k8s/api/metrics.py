@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from supervisor_k8s import metrics
-from supervisor_k8s.api.keys import STREAMING, Services
+from supervisor_k8s.api.keys import Services
 from supervisor_k8s.errors import ClusterUnavailableError, NotReadyError
 from supervisor_k8s.model.status import AddonState
 
@@ -33,33 +33,31 @@ type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @web.middleware
 async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count the request under the template of its route: what callers make up (paths, methods) is never a label."""
-    began, status = time.perf_counter(), LEFT
+    began, answer = time.perf_counter(), None
     try:
-        response = await handler(request)
-        status = str(response.status)
-    except web.HTTPException as answer:
-        status = str(answer.status)
+        answer = await handler(request)
+    except web.HTTPException as error:
+        answer = error
         raise
     else:
-        return response
+        return answer
     finally:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
         method = request.method if request.method in METHODS else "other"
-        _requests(method, route, status).inc()
-        if not request.get(STREAMING) and status != "101":
-            _seconds(method, route).observe(time.perf_counter() - began)
+        requests, seconds = _series(method, route, LEFT if answer is None else answer.status)
+        requests.inc()
+        if isinstance(answer, web.Response):  # how long a stream or a websocket lasts is its client's affair
+            seconds.observe(time.perf_counter() - began)
 
 
 @cache
-def _requests(method: str, route: str, status: str) -> Counter:
-    """The series of these labels. To look it up by its labels costs more than to count; there are few, as of routes."""
-    return metrics.API_REQUESTS.labels(method=method, route=route, status=status)
-
-
-@cache
-def _seconds(method: str, route: str) -> Summary:
-    return metrics.API_SECONDS.labels(method=method, route=route)
+def _series(method: str, route: str, status: str | int) -> tuple[Counter, Summary]:
+    """Both of these labels. To look them up by their labels costs more than to count; there are few, as of routes."""
+    return (
+        metrics.API_REQUESTS.labels(method=method, route=route, status=status),
+        metrics.API_SECONDS.labels(method=method, route=route),
+    )
 
 
 def create_metrics_app(version: str, workloads: Callable[[], Iterable[tuple[Kind, AddonState]]]) -> web.Application:

@@ -22,7 +22,7 @@ async def info(call: Call) -> Info:
         "machine_id": None,
         "arch": services.site.arch,
         "supported_arch": [services.site.arch],
-        "supported": not services.resolution.unsupported,
+        "supported": services.resolution.supported,
         "state": services.state(),
         "channel": services.preferences.get("channel"),
         "logging": services.preferences.get("logging"),

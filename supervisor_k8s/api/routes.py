@@ -31,9 +31,12 @@ ASKED_FOR = (RefusedError, UnauthorizedError, ForbiddenError, NotFoundError, Con
 """Errors that lie with the request: the client has them, our log need not. All others are logged here, once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
-    """One request as a handler sees it. `body` is validated by the route's schema, empty without one."""
+    """One request as a handler sees it. `body` is validated by the route's schema, empty without one.
+
+    Not frozen, as one is made for each request and that takes three times as long then.
+    """
 
     request: web.Request
     services: Services
@@ -112,7 +115,7 @@ def served(route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             body = {} if route.schema is None else envelope.validated(route.schema, await envelope.body(request))
-            call = Call(request=request, services=request.app[SERVICES], caller=request.get(CALLER), body=body)
+            call = Call(request=request, services=request.app[SERVICES], caller=request[CALLER], body=body)
             answer = await route.handler(call)
         except SupervisorError as error:
             if isinstance(error, UnknownError):

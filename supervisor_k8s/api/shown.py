@@ -1,9 +1,7 @@
 """Gathers what a reply about add-ons says, from the services that know the parts."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-import orjson
+from collections.abc import Callable, Iterator
+from typing import cast
 
 from supervisor_k8s.api import views
 from supervisor_k8s.api.answers_addons import AddonInfo, StoreInfo, StoreItem
@@ -39,10 +37,14 @@ def addons(services: Services) -> Iterator[ShownAddon]:
     return (addon(services, slug) for slug in sorted(services.addons.installed()))
 
 
-def addon_items(services: Services, view: Callable[[ShownAddon], Mapping[str, Any]]) -> orjson.Fragment:
-    """A list of all installed ones as `view`, a function of `views`, shows them; made again when one may differ."""
-    made_of = (*services.addons.revision, services.repositories.catalogue, services.core.version)
-    return services.memo.get(view.__name__, made_of, lambda: written([view(one) for one in addons(services)]))
+def addons_made_of(services: Services) -> tuple[object, ...]:
+    """For the memo: everything that `addons` reads."""
+    return (*services.addons.revision, services.repositories.catalogue, services.core.version)
+
+
+def kept[T](services: Services, name: str, made_of: tuple[object, ...], make: Callable[[], T]) -> T:
+    """The data of an answer, as it was written; made again when something of `made_of` was replaced."""
+    return cast("T", services.memo.get(name, made_of, lambda: written(make())))
 
 
 async def addon_info(services: Services, slug: str) -> AddonInfo:

@@ -8,6 +8,7 @@ import voluptuous as vol
 
 from supervisor_k8s.api import shown, views
 from supervisor_k8s.api.answers import Stats, SupervisorInfo
+from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.model.program import OWN_KEY
@@ -48,28 +49,42 @@ async def ping(_call: Call) -> None:
 
 
 async def info(call: Call) -> SupervisorInfo:
-    services, chosen = call.services, call.services.preferences.get
+    """Core asks for it every few minutes, and older Core makes its entities of it."""
+    services, resolution = call.services, call.services.resolution
+    made_of = (
+        services.preferences.all,
+        *services.own.offered(),
+        services.site,
+        resolution.supported,
+        resolution.healthy,
+        *shown.addons_made_of(services),
+    )
+    return shown.kept(services, "supervisor_info", made_of, lambda: _info(services))
+
+
+def _info(services: Services) -> SupervisorInfo:
+    chosen = services.preferences.all
     latest, is_update = services.own.offered()
     return {
-        "channel": chosen("channel"),
-        "timezone": chosen("timezone"),
-        "logging": chosen("logging"),
-        "debug": chosen("debug"),
-        "debug_block": chosen("debug_block"),
-        "diagnostics": chosen("diagnostics"),
-        "auto_update": chosen("auto_update"),
-        "detect_blocking_io": chosen("detect_blocking_io"),
-        "country": chosen("country"),
-        "wait_boot": chosen("wait_boot"),
+        "channel": chosen["channel"],
+        "timezone": chosen["timezone"],
+        "logging": chosen["logging"],
+        "debug": chosen["debug"],
+        "debug_block": chosen["debug_block"],
+        "diagnostics": chosen["diagnostics"],
+        "auto_update": chosen["auto_update"],
+        "detect_blocking_io": chosen["detect_blocking_io"],
+        "country": chosen["country"],
+        "wait_boot": chosen["wait_boot"],
         "version": services.version,
         "version_latest": latest,
         "update_available": is_update,
         "arch": services.site.arch,
-        "supported": not services.resolution.unsupported,
-        "healthy": not services.resolution.unhealthy,
+        "supported": services.resolution.supported,
+        "healthy": services.resolution.healthy,
         "ip_address": services.site.supervisor_address,
-        "feature_flags": services.preferences.feature_flags,
-        "addons": shown.addon_items(services, views.supervisor_addon),
+        "feature_flags": chosen["feature_flags"],
+        "addons": [views.supervisor_addon(one) for one in shown.addons(services)],
         "addons_repositories": [
             {"name": repository.name, "slug": slug}
             for slug, repository in services.repositories.catalogue.repositories.items()

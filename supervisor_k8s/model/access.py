@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from functools import lru_cache
 from typing import Any, Self
 
 _SLUG = r"[-_.A-Za-z0-9]+"
@@ -149,13 +150,19 @@ def decide(path: str, caller: Caller | None, *, token: bool) -> Decision:
     | an add-on's | the paths of every add-on; with `hassio_api` those of its role; else 403 |
     | a token of nobody (`caller` is None) | 403 |
     """
-    if BLOCKED.fullmatch(path):
-        return Decision.FORBIDDEN
-    if OPEN.fullmatch(path):
-        return Decision.ALLOWED
+    if (same := _for_everybody(path)) is not None:
+        return same
     if not token:
         return Decision.UNAUTHORIZED
     return Decision.ALLOWED if caller is not None and _may(caller, path) else Decision.FORBIDDEN
+
+
+@lru_cache(maxsize=512)
+def _for_everybody(path: str) -> Decision | None:
+    """What does not depend on who asks. Remembered: clients ask for the same few paths all day."""
+    if BLOCKED.fullmatch(path):
+        return Decision.FORBIDDEN
+    return Decision.ALLOWED if OPEN.fullmatch(path) else None
 
 
 def _may(caller: Caller, path: str) -> bool:

@@ -7,6 +7,7 @@ file of ours, `{"channel": …, "supervisor": …}`, at an address that the admi
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from awesomeversion import AwesomeVersion, AwesomeVersionException
@@ -47,8 +48,11 @@ def at_least(version: str, bound: str) -> bool:
         return True
 
 
+@lru_cache(maxsize=4096)
 def is_newer(candidate: str | None, installed: str) -> bool:
-    """Whether `candidate` is an update; False where the two cannot be compared (`dev`, a digest)."""
+    """Whether `candidate` is an update; False where the two cannot be compared (`dev`, a digest). Remembered: the same
+    few versions are compared in every list.
+    """
     try:
         return candidate is not None and AwesomeVersion(installed) < AwesomeVersion(candidate)
     except AwesomeVersionException:

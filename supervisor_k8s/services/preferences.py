@@ -50,24 +50,29 @@ class Preferences:
         """`log_level` is the installation's, until the user chooses another one."""
         self.changed: Signal[Mapping[str, Any]] = Signal()
         self._records = records
-        self._log_level = log_level
+        self._defaults = {**DEFAULTS, "logging": log_level}
+        self._in_force: tuple[object, Mapping[str, Any]] = (None, {})
+        """The stored mapping it was made of; what is in force."""
         self._writing = asyncio.Lock()
 
     def get(self, key: str) -> Any:
         """The value in force."""
-        if key == "logging":
-            return self._records.preferences.get(key, self._log_level)
-        return self._records.preferences.get(key, DEFAULTS[key])
+        return self.all[key]
+
+    @property
+    def all(self) -> Mapping[str, Any]:
+        """All values in force, with every known feature flag. Made anew when something else is stored."""
+        stored = self._records.preferences
+        if self._in_force[0] is not stored:
+            merged = {**self._defaults, **stored}
+            merged["feature_flags"] = {**dict.fromkeys(FEATURES, False), **merged["feature_flags"]}
+            self._in_force = stored, merged
+        return self._in_force[1]
 
     @property
     def timezone(self) -> str:
         """The time zone of new launches, `UTC` as long as nobody said another one."""
         return self.get("timezone") or "UTC"
-
-    @property
-    def feature_flags(self) -> Mapping[str, bool]:
-        """Every known flag with its state."""
-        return {**dict.fromkeys(FEATURES, False), **self.get("feature_flags")}
 
     async def set(self, changes: Mapping[str, Any]) -> None:
         """Store what is given and tell it. `feature_flags` may be given in part; an unknown flag is a RefusedError."""

@@ -83,6 +83,14 @@ class Resolution:
         return sorted(self._unsupported)
 
     @property
+    def healthy(self) -> bool:
+        return not self._unhealthy
+
+    @property
+    def supported(self) -> bool:
+        return not self._unsupported
+
+    @property
     def checks(self) -> Mapping[str, bool]:
         """Slug to whether it is enabled."""
         off = set(self._disabled())
