@@ -24,7 +24,7 @@ def told(home: Home, name: str) -> list[dict[str, Any]]:
 
 
 async def heard_the_end(home: Home, name: str) -> list[dict[str, Any]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not any(job["done"] for job in told(home, name)):
             await asyncio.sleep(0.01)
     return told(home, name)
@@ -33,7 +33,7 @@ async def heard_the_end(home: Home, name: str) -> list[dict[str, Any]]:
 async def job_of(home: Home, stage: str) -> dict[str, Any]:
     """The only job, once it is at this stage."""
     jobs: list[dict[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while [job["stage"] for job in jobs] != [stage]:
             await asyncio.sleep(0.01)
             jobs = (await home.raw("GET", "/jobs/info")).data["jobs"]
@@ -53,7 +53,7 @@ async def test_a_running_job_can_be_watched(home: Home) -> None:
     await home.install("core_mosquitto", start=True)
     home.cluster.slow_stop = True
     stopping = asyncio.ensure_future(home.raw("POST", "/addons/core_mosquitto/stop"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (jobs := (await client.jobs.info()).jobs):
             await asyncio.sleep(0.01)
     (job,) = jobs
@@ -87,7 +87,7 @@ async def test_options(home: Home) -> None:
 async def test_core_sees_every_change(home: Home) -> None:
     """An install tells begin, its stages and its end, in order, under the name upstream gives it."""
     await home.client().store.install_addon("core_mosquitto", StoreAddonInstall(background=True))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not any(event.get("data", {}).get("done") for event in home.core.events):
             await asyncio.sleep(0.01)
     told = [event["data"] for event in home.core.events if event["event"] == "job"]
@@ -166,7 +166,7 @@ async def test_installs_queue(home: Home) -> None:
     home.cluster.behaviours[IMAGE] = Behaviour(pulling=True)
     path = f"/store/addons/{SLUG}/install"
     first, second = (asyncio.ensure_future(home.raw("POST", path)) for _ in range(2))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(jobs := (await home.raw("GET", "/jobs/info")).data["jobs"]) < 2 or not home.cluster.pods(
             io__hass__type="image-pull"
         ):

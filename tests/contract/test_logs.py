@@ -101,7 +101,7 @@ async def test_a_follower_of_a_silent_program(home: Home) -> None:
     await home.install(SLUG, start=True)
     url = f"{home.url}/addons/{SLUG}/logs/follow"
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(30),
         home.http.get(url, headers={"Authorization": f"Bearer {home.core_token}"}) as reply,
     ):
         assert (reply.status, "X-First-Cursor" in reply.headers) == (200, False)
@@ -144,7 +144,7 @@ async def test_accept_is_compared_exactly(shared: Home) -> None:
 async def test_head(shared: Home) -> None:
     """The headers alone, also of a log that would never end; the connection is good for the next request."""
     for rest in ("", "/latest", "/follow", "/boots/0"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             answer = await shared.raw("HEAD", f"/addons/{SLUG}/logs{rest}")
         assert (answer.status, answer.content_type, answer.text) == (200, "text/plain; charset=utf-8", "")
     assert (await shared.raw("HEAD", f"/addons/{SLUG}/logs/boots/-9")).status == 400
@@ -197,7 +197,7 @@ async def stop(home: Home) -> None:
     home.cluster.slow_stop = True
     (pod,) = home.cluster.pods(io__hass__addon=SLUG)
     stopping = asyncio.ensure_future(home.raw("POST", f"/addons/{SLUG}/stop"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "deletionTimestamp" not in home.cluster.pods(io__hass__addon=SLUG)[0]["metadata"]:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
@@ -209,7 +209,7 @@ async def stop(home: Home) -> None:
 
 async def becomes(home: Home, path: str, last: str) -> list[str]:
     """Lines, once the last one is this."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (found := await lines(home, path))[-1:] != [last]:
             await asyncio.sleep(0.02)
     return found
@@ -220,7 +220,7 @@ async def test_a_follower_whose_connection_to_the_cluster_ends(talking: Home, po
     """Hears each line once: what was said already is left out when the API server is asked again."""
     url = f"{talking.url}/addons/{SLUG}/logs/follow?lines=2&no_colors"
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(30),
         talking.http.get(url, headers={"Authorization": f"Bearer {talking.core_token}"}) as reply,
     ):
         for expected in (b"line 148\n", b"line 149\n"):
