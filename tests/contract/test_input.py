@@ -90,8 +90,8 @@ async def test_head_is_answered_like_get(shared: Home) -> None:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, ConnectionRefusedError])
 async def test_defect_of_ours(home: Home, caplog: pytest.LogCaptureFixture, error: type[Exception]) -> None:
-    """A bare 500 without a trace for the client; one log entry with the trace for us. A connection that somebody refused
-    to us is not the client's.
+    """A bare 500 without a trace for the client; one log entry with the trace for us. A connection that was refused to
+    us is not the client's.
     """
 
     def broken(_: object) -> None:
