@@ -134,6 +134,7 @@ async def gather(settings: Settings, cluster: Cluster, stage: Stage, *, may_act:
         own_pod=own_pod,
         own_node=await gather_node(cluster, own_pod),
         kubernetes=await cluster.version(),
+        git=Git(home=Path(settings.state) / "git", environment=os.environ),
         stage=stage,
         may_act=may_act,
     )
@@ -149,6 +150,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     own_pod: Live,
     own_node: Live | None,
     kubernetes: str,
+    git: Git,
     stage: Stage,
     may_act: Callable[[], None],
 ) -> House:
@@ -200,7 +202,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     repositories = Repositories(
         built_in=settings.repositories,
         records=records,
-        git=Git(home=Path(settings.state) / "git", environment=os.environ),
+        git=git,
         clones=Path(settings.state) / "store",
         local=Path(settings.share) / "addons" / "local",
     )

@@ -71,6 +71,8 @@ class FakeCluster:
         self.refused: dict[str, str] = {}
         self.metrics: dict[str, Object] = {}
         """Kinds that the API server does not accept, with its reason."""
+        self.followers = 0
+        """How many logs are being followed."""
         self.slow_stop = False
         """Deleted pods stay Terminating until `end` is called."""
         self._objects: dict[tuple[str, str], Object] = {}
@@ -196,18 +198,22 @@ class FakeCluster:
         lines = kept[pod, container]
         before = f"{since:%Y-%m-%dT%H:%M:%SZ}" if since else ""
         told = sum(time < before for time, _ in lines) if tail_lines is None else max(0, len(lines) - tail_lines)
-        while True:
-            if follow and connection is not self._connection:
-                if self._politely:
+        self.followers += follow
+        try:
+            while True:
+                if follow and connection is not self._connection:
+                    if self._politely:
+                        return
+                    raise ClusterInterruptedError("The Kubernetes API server cannot be reached: connection lost")
+                for time, line in lines[told:]:
+                    told += 1
+                    yield f"{time} ".encode() + line if timestamps else line
+                if not follow or ("Pod", pod) not in self._objects or kept[pod, container] is not lines:
                     return
-                raise ClusterInterruptedError("The Kubernetes API server cannot be reached: connection lost")
-            for time, line in lines[told:]:
-                told += 1
-                yield f"{time} ".encode() + line if timestamps else line
-            if not follow or ("Pod", pod) not in self._objects or kept[pod, container] is not lines:
-                return
-            if told == len(lines):
-                await self._changed.wait()
+                if told == len(lines):
+                    await self._changed.wait()
+        finally:
+            self.followers -= follow
 
     # --- what a test does --------------------------------------------------------------------------------------------
 

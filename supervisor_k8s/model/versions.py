@@ -38,6 +38,7 @@ def offered(known: str | None, packaged: str, installed: str | None) -> str | No
     return known or (packaged if installed is None or is_newer(packaged, installed) else None)
 
 
+@lru_cache(maxsize=64)
 def at_least(version: str, bound: str) -> bool:
     """Whether `version` is `bound` or newer. One that cannot be compared, such as the tag of somebody's own
     image, counts as newer: to treat it as an old one, or to fail, would help nobody.

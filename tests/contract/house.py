@@ -6,10 +6,11 @@ from a real git server with a store of three.
 
 import asyncio
 import base64
+import os
 import secrets
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +25,12 @@ from supervisor_k8s.errors import NotInChargeError
 from supervisor_k8s.house import House, Stage
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.link import CORE_PORT, LinkKeys, link_secrets
+from supervisor_k8s.model.repository import RepositoryUrl
 from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
+from supervisor_k8s.store.git import Git
 from tests import builders
 from tests.described import as_described
 from tests.fake_core import FakeCore
@@ -148,6 +151,22 @@ class HouseCluster(FakeCluster):
         await asyncio.get_running_loop().create_future()
 
 
+class KnownGit(Git):
+    """The real one, but for the first refresh of the built-in store: a working copy that is there is taken for the
+    newest. What a start does about the store is tested with the store; here it would cost each test four processes.
+    """
+
+    def __init__(self, *, home: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(home=home, environment=environment)
+        self._known: set[Path] = set()
+
+    async def update(self, path: Path, source: RepositoryUrl) -> bool:
+        if path.name == "core" and path not in self._known and path.is_dir():
+            self._known.add(path)
+            return False
+        return await super().update(path, source)
+
+
 @dataclass
 class Home:
     """One installation. `cluster` and `core` outlive our restarts. Without a `store` there are local add-ons only."""
@@ -232,6 +251,7 @@ class Home:
             own_node=self.node,
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
+            git=KnownGit(home=self.folder / "state" / "git", environment=os.environ),
             stage=Stage(),
             may_act=self._may_act,
         )

@@ -172,13 +172,17 @@ async def test_follow(talking: Home) -> None:
 
 async def test_follower_that_leaves(talking: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged as an error, also when it leaves a silent program; and we can still stop."""
-    url = f"{talking.url}/addons/{SLUG}/logs/follow"
-    headers = {"Authorization": f"Bearer {talking.core_token}"}
-    for news in (("to nobody",), ()):
+    headers, before = {"Authorization": f"Bearer {talking.core_token}"}, talking.cluster.followers
+    talking.cluster.say("homeassistant-0", "homeassistant", "nothing more")
+    for program in ("core", f"addons/{SLUG}"):
+        url = f"{talking.url}/{program}/logs/follow"
         async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as reply:
             await reply.content.readline()
-        say(talking, *news)
-        await asyncio.sleep(1.5)  # until the connection was looked at
+            assert talking.cluster.followers > before
+    say(talking, "to nobody")
+    async with asyncio.timeout(20):
+        while talking.cluster.followers > before:
+            await asyncio.sleep(0.05)
     assert (await talking.raw("GET", "/supervisor/ping")).status == 200
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
