@@ -137,6 +137,7 @@ async def gather(settings: Settings, cluster: Cluster, stage: Stage, *, may_act:
         git=Git(home=Path(settings.state) / "git", environment=os.environ),
         stage=stage,
         may_act=may_act,
+        own_url=f"http://{site.supervisor_address}/supervisor/ping",
     )
 
 
@@ -153,9 +154,10 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     git: Git,
     stage: Stage,
     may_act: Callable[[], None],
+    own_url: str | None,
 ) -> House:
     """Make every part and connect them. Nothing runs yet and nothing outside is touched. `may_act` raises while another
-    Supervisor is in charge.
+    Supervisor is in charge. `own_url` is where others reach us, None when no Service leads to us.
     """
     jobs = Jobs(may_begin=may_act)
     reconciler = Reconciler(
@@ -378,6 +380,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             built_in=settings.repositories, failures=lambda: repositories.failures, faults=resolution
         ),
         stage=stage,
+        own_url=own_url,
     )
     connect(house)
     return house

@@ -22,6 +22,7 @@ from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.remote.own_service import until_reached
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
@@ -68,6 +69,7 @@ class House:
     pod_troubles: PodTroubles
     boot_failures: BootFailures
     stage: "Stage"
+    own_url: str | None
 
     async def live(self, port: int, metrics_port: int) -> None:
         """Serve the API and `/metrics` on their ports until SIGTERM or a restart that the API asked for."""
@@ -88,7 +90,7 @@ class House:
             await self.cluster.listed(within=FIRST_LIST)
             await self._begin()
             looking = (self.reconciler.run, self.services.dns.run, self.recovery.run, self.states.run, self.rebuild.run)
-            for begin in (*looking, self.services.repositories.run, self.home_assistant.run):
+            for begin in (*looking, self.services.repositories.run, self._talk_to_core):
                 tasks.create_task(begin())
             own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
             for begin in (*own, self.pod_troubles.run, *(watchdog.run for watchdog in self.watchdogs)):
@@ -98,6 +100,12 @@ class House:
                 await self.stage.again.wait()
                 self.stage.again.clear()
                 self._look_at_everything()
+
+    async def _talk_to_core(self) -> None:
+        """Core asks us at once for all it shows when it hears that we are up: not before it can."""
+        if self.own_url:
+            await until_reached(self.own_url)
+        await self.home_assistant.run()
 
     async def _begin(self) -> None:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""

@@ -185,6 +185,8 @@ class Home:
     """Our node, where we may ask for it."""
     leaks_url: str = "http://127.0.0.1:9/{prefix}"
     """Of the service that knows leaked passwords; nobody listens there."""
+    own_url: str | None = None
+    """Where others would reach us."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     cluster_kind: type["HouseCluster"] = HouseCluster
@@ -251,6 +253,7 @@ class Home:
             own_node=self.node,
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
+            own_url=self.own_url,
             git=KnownGit(home=self.folder / "state" / "git", environment=os.environ),
             stage=Stage(),
             may_act=self._may_act,

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from aiohasupervisor import SupervisorBadRequestError
 from aiohasupervisor.models import HomeAssistantOptions, SupervisorOptions
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from supervisor_k8s.model.desired.link import LinkKeys
 from tests.contract.house import CLI_TOKEN, Home
@@ -118,3 +120,21 @@ async def test_a_core_that_the_cluster_does_not_take_yet(tmp_path: Path, store: 
         await up.wait()
         assert (await home.raw("GET", "/info", token=CLI_TOKEN)).data["state"] == "running"
         over.set()
+
+
+async def test_core_hears_of_us_when_it_can_ask_us(tmp_path: Path, link_keys: LinkKeys) -> None:
+    """Core asks for everything at the word that we are up: that waits until the Service leads to us."""
+    home = Home(tmp_path, "", link_keys)
+    heard_before: list[int] = []
+
+    async def answer(_: web.Request) -> web.Response:
+        heard_before.append(len(home.core.events))
+        return web.Response()
+
+    service = web.Application()
+    service.router.add_get("/supervisor/ping", answer)
+    async with TestServer(service) as server:
+        home.own_url = str(server.make_url("/supervisor/ping"))
+        async with home.living():
+            assert heard_before == [0]
+            assert home.core.events

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,20 @@ def _runs(pod: dict[str, Any]) -> bool:
 async def _uids(kubectl: Kubectl) -> dict[str, str]:
     pods = (await kubectl.json("get", "pods", "-l", "io.hass.managed=true"))["items"]
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pods}
+
+
+async def test_core_can_ask_us_as_soon_as_it_hears_of_us(
+    kubectl: Kubectl, supervisor: Supervisor, session: aiohttp.ClientSession
+) -> None:
+    """After our restart Core reads our issues anew, and its log does not say that we could not be reached for that."""
+    since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    await kubectl.run("rollout", "restart", "deployment/supervisor")
+    await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
+
+    async def asked() -> bool:
+        async with session.get(f"{supervisor.url}:8081/metrics") as answer:
+            return '"/resolution/info"' in await answer.text()
+
+    await becomes(asked, what="Core asked the new Supervisor for its issues")
+    log = await kubectl.run("logs", "homeassistant-0", "-c", "homeassistant", f"--since-time={since}")
+    assert "SupervisorIssues" not in log
