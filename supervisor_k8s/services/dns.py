@@ -8,7 +8,6 @@ touched.
 import asyncio
 import ipaddress
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,11 +16,18 @@ from typing import Any, Protocol
 from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.errors import ClusterError, ClusterRefusedError, NotReadyError, RefusedError, TookTooLongError
 from supervisor_k8s.model import naming
-from supervisor_k8s.model.desired.dns import addon_hosts, dns_config, dns_deployment, dns_service, house_hosts
+from supervisor_k8s.model.desired.dns import (
+    addon_hosts,
+    dns_config,
+    dns_deployment,
+    dns_service,
+    hosts_text,
+    house_hosts,
+)
 from supervisor_k8s.model.intent import DNS_KEY
 from supervisor_k8s.model.plan import Workload, stamped
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.model.status import NO_ADDRESS, Live, current_pod, has_ended, is_ready, labels, pod_address
+from supervisor_k8s.model.status import NO_ADDRESS, Live, has_ended, is_ready, labels, pod_address
 from supervisor_k8s.reconcile import Cluster
 from supervisor_k8s.remote.certificates import utc_now
 
@@ -71,6 +77,10 @@ class Dns:
         self._image = image
         self._clock = clock
         self._to_show = asyncio.Event()
+        self._reached: dict[str, tuple[str, str]] = {}
+        """Pods of add-ons whose program runs: by name, slug and address."""
+        self._addon_hosts: str | None = None
+        """Their part of the file; None when it has to be made anew."""
 
     # --- reading ---------------------------------------------------------------------------------------------
 
@@ -90,9 +100,11 @@ class Dns:
     def workload(self) -> Workload:
         """What the cluster is to hold: names of everything that runs now, and who answers for them."""
         core = self._cluster.get("Service", naming.CORE) or {}
-        hosts = (*house_hosts(self.site, core.get("spec", {}).get("clusterIP")), *addon_hosts(self._addresses()))
+        if self._addon_hosts is None:
+            self._addon_hosts = hosts_text(addon_hosts(self._reached.values()))
+        house = hosts_text(house_hosts(self.site, core.get("spec", {}).get("clusterIP")))
         objects = (
-            dns_config(self.site, hosts, self.servers),
+            dns_config(self.site, house + self._addon_hosts, self.servers),
             dns_service(self.site),
             dns_deployment(self.site, self._image, self._records.dns.get("restarted")),
         )
@@ -110,6 +122,8 @@ class Dns:
         if address != recorded:
             await self._records.save_dns({**self._records.dns, "address": address})
         self._site = replace(self._site, dns_address=address)
+        for pod in self._cluster.select("Pod", _ADDONS):
+            self._note(pod["metadata"]["name"], pod)
 
     async def up(self) -> None:
         """Wait until somebody answers: what starts without would miss every name. Not for ever: Core first of all."""
@@ -128,7 +142,7 @@ class Dns:
         if live is None:
             return
         match kind, labels(live).get(naming.LABEL_TYPE):
-            case "Pod", naming.TYPE_ADDON if _reached(old) != _reached(new):
+            case "Pod", naming.TYPE_ADDON if self._note(live["metadata"]["name"], new):
                 self._poke(DNS_KEY)
             case "Service", naming.TYPE_CORE if _differ(old, new, "spec"):
                 self._poke(DNS_KEY)
@@ -184,14 +198,16 @@ class Dns:
     def _pods(self) -> Sequence[Live]:
         return self._cluster.select("Pod", _LABELS)
 
-    def _addresses(self) -> Sequence[tuple[str, str]]:
-        """Slug and address of every add-on whose program runs."""
-        by_slug: dict[str, list[Live]] = defaultdict(list)
-        for pod in self._cluster.select("Pod", _ADDONS):
-            if slug := pod["metadata"].get("annotations", {}).get(naming.ANNOTATION_SLUG):
-                by_slug[slug].append(pod)
-        found = ((slug, _reached(current_pod(pods))) for slug, pods in by_slug.items())
-        return [(slug, address) for slug, address in found if address]
+    def _note(self, name: str, pod: Live | None) -> bool:
+        """Keep in mind where the program of an add-on's pod is reached; whether that is news. By looking at this pod
+        alone: in a large house a start costs no more.
+        """
+        before, now = self._reached.pop(name, None), _reached(pod)
+        if now is not None:
+            self._reached[name] = now
+        if before != now:
+            self._addon_hosts = None
+        return before != now
 
     async def _touch(self) -> None:
         for pod in self._pods():
@@ -206,12 +222,13 @@ class Dns:
         return True
 
 
-def _reached(pod: Live | None) -> str | None:
-    """Where the program of an add-on's pod is reached; None when there is none any more, or not yet."""
-    if pod is None or has_ended(pod):
+def _reached(pod: Live | None) -> tuple[str, str] | None:
+    """Slug and address of an add-on's pod whose program runs; None when it does not any more, or not yet."""
+    slug = None if pod is None else pod["metadata"].get("annotations", {}).get(naming.ANNOTATION_SLUG)
+    if pod is None or slug is None or has_ended(pod):
         return None
     address = pod_address([pod])
-    return None if address == NO_ADDRESS else address
+    return None if address == NO_ADDRESS else (slug, address)
 
 
 def _answers(pod: Live | None) -> bool:

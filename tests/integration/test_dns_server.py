@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor_k8s.model.desired.dns import DIRECTORY, Host, addon_hosts, dns_config, house_hosts
+from supervisor_k8s.model.desired.dns import DIRECTORY, Host, addon_hosts, dns_config, hosts_text, house_hosts
 from tests import builders, dns
 from tests.cluster import binaries
 from tests.cluster.paths import from_environment
@@ -73,7 +73,7 @@ class Server:
 
     def show(self, hosts: Sequence[Host]) -> None:
         """As the kubelet refreshes the volume: a new file in the place of the old one."""
-        data = dns_config(SITE, hosts, ())["data"]
+        data = dns_config(SITE, hosts_text(hosts), ())["data"]
         ports = {":5300": f":{self.port}", ":5301": f":{self.port + 1}", ":8080": f":{self.port + 2}"}
         ports |= {
             ":8181": f":{self.port + 3}",

@@ -22,7 +22,7 @@ IMAGE = "registry.test/coredns:1"
 def test_the_objects_are_these() -> None:
     """Configuration, Service with the address that pods have, two replicas without any right."""
     hosts = (*house_hosts(SITE, "10.96.0.40"), *addon_hosts([("core_mosquitto", "10.244.0.7")]))
-    objects = (dns_config(SITE, hosts, ()), dns_service(SITE), dns_deployment(SITE, IMAGE, None))
+    objects = (dns_config(SITE, hosts_text(hosts), ()), dns_service(SITE), dns_deployment(SITE, IMAGE, None))
     golden.check("dns/objects.yaml", golden.manifests(objects))
 
 

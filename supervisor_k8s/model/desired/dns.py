@@ -141,9 +141,9 @@ def corefile(site: Site, servers: Sequence[str]) -> str:
     return first + _CLUSTER.format(zones=own) + _CHOSEN.format(servers=" ".join(servers))
 
 
-def dns_config(site: Site, hosts: Iterable[Host], servers: Sequence[str]) -> Manifest:
-    """ConfigMap `supervisor-dns`: everything that CoreDNS reads; it notices changes by itself."""
-    data = {"Corefile": corefile(site, servers), "hosts": hosts_text(hosts), "zone": _ZONE}
+def dns_config(site: Site, hosts: str, servers: Sequence[str]) -> Manifest:
+    """ConfigMap `supervisor-dns`: everything that CoreDNS reads; it notices changes by itself. `hosts`: the file."""
+    data = {"Corefile": corefile(site, servers), "hosts": hosts, "zone": _ZONE}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": _metadata(site), "data": data}
 
 
