@@ -23,11 +23,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds with a connection: until the whole head of its first request is there, and after an answer until that of
-    the next. That is longer than clients keep one open: aiohttp does for 15, nginx for 60.
+    the next. That is longer than clients keep one open: aiohttp does for 15, nginx for 60. After an answer that did not
+    wait for the body, `rest` is until all of that is there.
     """
 
     first: float = 60.0
     next: float = 75.0
+    rest: float = 10.0
 
 
 async def serve(app: web.Application, port: int, stack: AsyncExitStack, *, patience: Patience = Patience()) -> None:
@@ -44,7 +46,12 @@ async def serve(app: web.Application, port: int, stack: AsyncExitStack, *, patie
     _LOGGER.addFilter(_quiet)
     app.middlewares.insert(0, heard)
     runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=SHUTDOWN, keepalive_timeout=patience.next, logger=_LOGGER
+        app,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN,
+        keepalive_timeout=patience.next,
+        lingering_time=patience.rest,
+        logger=_LOGGER,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from yarl import URL
@@ -198,39 +198,43 @@ async def test_json_that_python_would_take(shared: Home) -> None:
         assert answer.status == 400, body
 
 
-@pytest.fixture
+@asynccontextmanager
 async def hasty(home: Home) -> AsyncIterator[str]:
     """Address of the same application, served with little patience."""
     port = free_port()
     async with AsyncExitStack() as stack:
         app = create_app(home.house.services, body_wait=0.5)
-        await serve(app, port, stack, patience=Patience(first=0.5, next=0.5))
+        await serve(app, port, stack, patience=Patience(first=0.5, next=0.5, rest=0.5))
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /supervisor/pi", PING, PING + b"X-More: 1\r\nX-", PING + b"\r\nGET /in"])
-async def test_a_head_that_does_not_come(hasty: str, sent: bytes) -> None:
+async def test_a_head_that_does_not_come(shared: Home) -> None:
     """The connection is ended, the one that asked for something before as well."""
-    answer = await said(hasty, sent)
-    assert answer.count(b"HTTP/1.1 200 OK") == sent.count(b"\r\n\r\n")
+    heads = (b"", b"GET /supervisor/pi", PING, PING + b"X-More: 1\r\nX-", PING + b"\r\nGET /in")
+    async with hasty(shared) as address:
+        answers = await asyncio.gather(*(said(address, sent) for sent in heads))
+    for sent, answer in zip(heads, answers, strict=True):
+        assert answer.count(b"HTTP/1.1 200 OK") == sent.count(b"\r\n\r\n"), sent
 
 
-async def test_a_body_that_does_not_come(hasty: str) -> None:
+async def test_a_body_that_does_not_come(shared: Home) -> None:
     """408, and the connection is ended: what comes later is nobody's."""
-    answer = await said(hasty, POST + b"Content-Length: 100\r\n\r\n{")
+    async with hasty(shared) as address:
+        answer = await said(address, POST + b"Content-Length: 100\r\n\r\n{")
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-async def test_who_waits_for_a_long_answer_is_not_hurried(home: Home, hasty: str) -> None:
+async def test_who_waits_for_a_long_answer_is_not_hurried(home: Home) -> None:
     """Patience is about clients: an answer takes the time that it takes."""
     home.cluster.slow_stop = True
     await home.install("core_mosquitto", start=True)
     (pod,) = home.cluster.pods(io__hass__addon="core_mosquitto")
     headers = {"X-Supervisor-Token": CLI_TOKEN}
-    stopping = asyncio.ensure_future(home.http.post(f"{hasty}/addons/core_mosquitto/stop", headers=headers))
-    await home.cluster.stopping(pod["metadata"]["name"])
-    await asyncio.wait({stopping}, timeout=2)
-    assert not stopping.done()
-    home.cluster.end(pod["metadata"]["name"])
-    async with await stopping as reply:
-        assert reply.status == 200
+    async with hasty(home) as address:
+        stopping = asyncio.ensure_future(home.http.post(f"{address}/addons/core_mosquitto/stop", headers=headers))
+        await home.cluster.stopping(pod["metadata"]["name"])
+        await asyncio.wait({stopping}, timeout=2)
+        assert not stopping.done()
+        home.cluster.end(pod["metadata"]["name"])
+        async with await stopping as reply:
+            assert reply.status == 200
