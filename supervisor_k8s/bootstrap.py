@@ -368,7 +368,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         pod_troubles=PodTroubles(
             cluster=cluster,
             key_of=lambda live: key_of(live, addons),
-            keys=lambda: (CORE_KEY, *map(addon_key, records.addons)),
+            keys=lambda: (CORE_KEY, DNS_KEY, *map(addon_key, records.addons)),
             faults=resolution,
         ),
         boot_failures=BootFailures(

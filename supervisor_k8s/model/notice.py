@@ -46,7 +46,11 @@ WORDS: Mapping[str, str] = {
     Cause.UNSCHEDULABLE: "No node can take {who}: {message}",
 }
 """By cause; `{who}` is the add-on, or what OURS says."""
-OURS: Mapping[str, str] = {Context.CORE: "Home Assistant", Context.SUPERVISOR: "the Supervisor"}
+OURS: Mapping[str, str] = {
+    Context.CORE: "Home Assistant",
+    Context.DNS_SERVER: "the server of names",
+    Context.SUPERVISOR: "the Supervisor",
+}
 """Who it is about, by context."""
 
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, ClusterRefusedError
-from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
 from supervisor_k8s.model.issue import Cause, Context, Fault, Faults
-from supervisor_k8s.model.naming import LABEL_ADDON, LABEL_TYPE, TYPE_CORE, label_value
+from supervisor_k8s.model.naming import LABEL_ADDON, LABEL_TYPE, TYPE_CORE, TYPE_DNS, label_value
 from supervisor_k8s.model.trouble import Trouble, explained, find
 from supervisor_k8s.reconcile import Live
 
 _LOGGER = logging.getLogger(__name__)
+OURS = {CORE_KEY: (TYPE_CORE, Context.CORE), DNS_KEY: (TYPE_DNS, Context.DNS_SERVER)}
+"""Workloads beside the add-ons: the type in the labels of their objects, and the word that clients have for them."""
 MAKERS = ("Deployment", "StatefulSet", "Job")
 ASK_AGAIN, LONGEST = 30.0, 300.0
 """Seconds between two requests for Events that told nothing, the first and the longest."""
@@ -46,7 +48,7 @@ class PodTroubles:
         faults: Faults,
         haste: float = 1.0,
     ) -> None:
-        """`key_of` gives the workload of an object, `keys` those of all add-ons and Core. `haste` divides all times."""
+        """`key_of` gives the workload of an object, `keys` those that are told of. `haste` divides all times."""
         self._cluster = cluster
         self._key_of = key_of
         self._keys = keys
@@ -143,15 +145,15 @@ class _Case:
 
 
 def _is_told(key: str) -> bool:
-    return key == CORE_KEY or key.startswith("addon/")
+    return key in OURS or key.startswith("addon/")
 
 
 def _labels(key: str) -> Mapping[str, str]:
-    return {LABEL_TYPE: TYPE_CORE} if key == CORE_KEY else {LABEL_ADDON: label_value(key.removeprefix("addon/"))}
+    return {LABEL_TYPE: OURS[key][0]} if key in OURS else {LABEL_ADDON: label_value(key.removeprefix("addon/"))}
 
 
 def _fault(key: str, cause: Cause, message: str) -> Fault:
     extra = (("message", message),) if message else ()
-    if key == CORE_KEY:
-        return Fault(cause, Context.CORE, extra=extra)
+    if key in OURS:
+        return Fault(cause, OURS[key][1], extra=extra)
     return Fault(cause, Context.ADDON, key.removeprefix("addon/"), extra)

@@ -56,7 +56,7 @@ class Watch:
 
 def key_of(live: Any) -> str | None:
     kind = live["metadata"]["labels"][naming.LABEL_TYPE]
-    return {"addon": KEY, "homeassistant": "homeassistant"}.get(kind, "dns")
+    return {"addon": KEY, "homeassistant": "homeassistant", "dns": "dns"}.get(kind, "names")
 
 
 @pytest.fixture
@@ -150,6 +150,20 @@ async def test_core(watch: Watch) -> None:
     await watch.until(lambda: bool(watch.open))
     assert watch.open == [Fault(Cause.NOT_ADMITTED, Context.CORE, extra=(("message", "quota"),))]
     watch.cluster.put({**live, "spec": {"replicas": 0}})
+    await watch.until(lambda: not watch.open)
+
+
+async def test_the_server_of_names(watch: Watch) -> None:
+    """Nobody finds anything when its image cannot be pulled; it has a context of its own."""
+    live = pod(SLUG, phase="Pending")
+    live["metadata"]["labels"] = naming.dns_labels()
+    image = {"name": "coredns", "restartCount": 0, "state": waiting("ImagePullBackOff", "no such image")}
+    live["status"]["containerStatuses"] = [image]
+    watch.cluster.put(live)
+    await watch.until(lambda: bool(watch.open))
+    message = "ImagePullBackOff: no such image"
+    assert watch.open == [Fault(Cause.MISSING_IMAGE, Context.DNS_SERVER, extra=(("message", message),))]
+    watch.cluster.remove("Pod", live["metadata"]["name"])
     await watch.until(lambda: not watch.open)
 
 
