@@ -99,9 +99,9 @@ class FakeCore:
         for socket in list(self._sockets):
             await socket.close()
 
-    async def heard(self, number: int) -> list[Mapping[str, Any]]:
-        """The first `number` events, waiting for them."""
-        async with asyncio.timeout(5), self._news:
+    async def heard(self, number: int, *, within: float = 5) -> list[Mapping[str, Any]]:
+        """The first `number` events, waiting for them so many seconds."""
+        async with asyncio.timeout(within), self._news:
             await self._news.wait_for(lambda: len(self.events) >= number)
         return self.events[:number]
 

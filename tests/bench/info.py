@@ -8,11 +8,12 @@ import asyncio
 import base64
 import json
 import sys
+import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import Any
+from typing import IO, Any
 
 from tests.bench.figure import Figure, in_turn, progress, spread
 from tests.bench.wire import CLIENTS, Wire, latency, time_each
@@ -28,15 +29,16 @@ STARTED = 300.0
 async def server(*arguments: str, content: bytes = b"") -> AsyncIterator[Any]:
     """What a process of `tests.bench.serving` says about itself, while it serves."""
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.serving",
-        *arguments,
-        stdin=pipe,
-        stdout=pipe,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with tempfile.TemporaryFile() as complaints:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.bench.serving", *arguments), stdin=pipe, stdout=pipe, stderr=complaints
+        )
+        async with _served(process, content, complaints) as said:
+            yield said
+
+
+@asynccontextmanager
+async def _served(process: asyncio.subprocess.Process, content: bytes, complaints: IO[bytes]) -> AsyncIterator[Any]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -45,7 +47,10 @@ async def server(*arguments: str, content: bytes = b"") -> AsyncIterator[Any]:
         async with asyncio.timeout(STARTED):
             said = await process.stdout.readline()
         if not said:
-            raise AssertionError(f"tests.bench.serving {' '.join(arguments)} ended with {await process.wait()}")
+            code = await process.wait()
+            complaints.seek(0)
+            last = complaints.read().decode(errors="replace").rstrip(" |+-\n").rpartition("\n")[2].lstrip(" |")
+            raise AssertionError(f"its server ended with {code}: {last}")
         yield json.loads(said)
     finally:
         process.stdin.close()

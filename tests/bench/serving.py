@@ -64,7 +64,7 @@ async def ours(addons: int, delay: float) -> None:
         share, state = Path(folder, "share"), Path(folder, "state")
         every = max(1, addons // MOST_RUNNING)
         states = await settle(addons, site=builders.site(), share=share, state=state, every=every)
-        home = Home(Path(folder), "", make_keys(utc_now()), cluster_kind=CachedCluster)
+        home = Home(Path(folder), "", make_keys(utc_now()), cluster_kind=CachedCluster, up_wait=UP_WAIT)
         async with home.living(), AsyncExitStack() as stack:
             async with asyncio.timeout(UP_WAIT):
                 while await _states(home) != states:

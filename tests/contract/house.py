@@ -189,6 +189,8 @@ class Home:
     """Where others would reach us."""
     in_charge: bool = True
     """Whether the Lease is ours."""
+    up_wait: float = 60.0
+    """Seconds that a start may take."""
     cluster_kind: type["HouseCluster"] = HouseCluster
     cluster: HouseCluster = field(init=False)
     core: FakeCore = field(init=False)
@@ -261,8 +263,7 @@ class Home:
         port, metrics_port, heard = free_port(), free_port(), len(self.core.events)
         self.url, self.metrics_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics_port}/metrics"
         self._life = self._tasks.create_task(self.house.live(port, metrics_port))
-        async with asyncio.timeout(60):
-            await self.core.heard(heard + 1)
+        await self.core.heard(heard + 1, within=self.up_wait)
 
     def _may_act(self) -> None:
         if not self.in_charge:
