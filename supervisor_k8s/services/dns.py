@@ -76,6 +76,7 @@ class Dns:
         self._site = site
         self._image = image
         self._clock = clock
+        self._writing = asyncio.Lock()
         self._to_show = asyncio.Event()
         self._reached: dict[str, tuple[str, str]] = {}
         """Pods of add-ons whose program runs: by name, slug and address."""
@@ -120,7 +121,7 @@ class Dns:
             live = await self._apply_service(recorded)
         address = live["spec"]["clusterIP"]
         if address != recorded:
-            await self._records.save_dns({**self._records.dns, "address": address})
+            await self._keep(address=address)
         self._site = replace(self._site, dns_address=address)
         for pod in self._cluster.select("Pod", _ADDONS):
             self._note(pod["metadata"]["name"], pod)
@@ -175,15 +176,19 @@ class Dns:
         """Ask these IPv4 addresses first for public names, then the cluster's DNS. RefusedError: one would be ours."""
         if self.site.dns_address in servers or any(ipaddress.IPv4Address(server).is_loopback for server in servers):
             raise RefusedError("A DNS server that asks itself never answers; name another one")
-        await self._records.save_dns({**self._records.dns, "servers": list(servers)})
+        await self._keep(servers=list(servers))
         await self._converge(DNS_KEY)
 
     async def restart(self) -> None:
         """New pods, one after the other: somebody always answers."""
-        await self._records.save_dns({**self._records.dns, "restarted": self._clock().isoformat()})
+        await self._keep(restarted=self._clock().isoformat())
         await self._converge(DNS_KEY)
 
     # -----------------------------------------------------------------------------------------------------------
+
+    async def _keep(self, **changes: Any) -> None:
+        async with self._writing:
+            await self._records.save_dns({**self._records.dns, **changes})
 
     async def _apply_service(self, address: str | None) -> Live:
         wanted = replace(self._site, dns_address=address or "")
