@@ -1,8 +1,6 @@
 """Pod Security: the whole installation in a namespace at `baseline`, and plain words where a namespace forbids more."""
 
-import asyncio
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -23,10 +21,9 @@ from supervisor_k8s.model.desired.pull import pull_pod
 from supervisor_k8s.model.desired.self_check import self_check_job
 from supervisor_k8s.model.intent import CoreRecord
 from tests.builders import LAUNCH, site
-from tests.cluster import binaries
 from tests.cluster.controlplane import ControlPlane
-from tests.cluster.paths import from_environment
 from tests.integration.lives import living
+from tests.integration.overlay import rendered
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "tests" / "corpus" / "addons.jsonl"
@@ -90,17 +87,6 @@ def workload(config: AddonConfig) -> Mapping[str, Any]:
     return template
 
 
-async def rendered(overlay: Path) -> Mapping[str, Any]:
-    """Objects of an installation with the component, by kind, as somebody's overlay names it."""
-    overlay.mkdir()
-    base, component = (os.path.relpath(MANIFESTS / name, overlay.resolve()) for name in ("base", "components/baseline"))
-    (overlay / "kustomization.yaml").write_text(f"resources: [{base}]\ncomponents: [{component}]\n")
-    kubectl = binaries.program(from_environment(), "kubectl")
-    process = await asyncio.create_subprocess_exec(kubectl, "kustomize", overlay, stdout=asyncio.subprocess.PIPE)
-    text, _ = await process.communicate()
-    return {document["kind"]: document for document in yaml.safe_load_all(text)}
-
-
 async def test_everything_we_render_fits_into_baseline(admin: Client, namespace: str) -> None:
     """Our own pods, and those of every real add-on that can be installed; the others are refused by name before."""
     await enforce(admin, namespace, "baseline")
@@ -131,7 +117,8 @@ async def test_the_api_server_does_enforce(admin: Client, namespace: str) -> Non
 
 async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
     """The program itself: Core runs, an add-on is installed and runs, by what `manifests/components/baseline` sets."""
-    await enforce(admin, namespace, (await rendered(tmp_path / "overlay"))["Namespace"]["metadata"]["labels"][LABEL])
+    objects = await rendered(tmp_path / "overlay", "baseline")
+    await enforce(admin, namespace, objects["Namespace"]["metadata"]["labels"][LABEL])
     async with living(plane, admin, namespace, tmp_path, [{"slug": "a", "ports": {"80/tcp": 8080}}]) as life:
         await life.do("/store/addons/local_a/install")
         await life.do("/addons/local_a/start")

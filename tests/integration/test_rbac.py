@@ -10,6 +10,7 @@ from supervisor_k8s.cluster.client import MERGE_PATCH, Client
 from tests import rights
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.lives import Life, becomes, living
+from tests.integration.overlay import rendered
 
 ADDONS = (
     {"slug": "a", "ports": {"80/tcp": 8080}, "stdin": True},
@@ -59,6 +60,14 @@ async def test_facts_of_nodes(plane: ControlPlane, admin: Client, namespace: str
     did = rights.seen(plane.audit_log, namespace)
     assert did.refused == frozenset()
     assert rights.granted(rights.NODES) <= did.used
+
+
+async def test_the_component_for_nodes(tmp_path: Path) -> None:
+    """It grants its right to the Supervisor of the overlay's own namespace."""
+    objects = await rendered(tmp_path / "overlay", "nodes", namespace="elsewhere")
+    account = {"kind": "ServiceAccount", "name": objects["ServiceAccount"]["metadata"]["name"]}
+    assert objects["ClusterRoleBinding"]["subjects"] == [{**account, "namespace": "elsewhere"}]
+    assert objects["ClusterRoleBinding"]["roleRef"]["name"] == objects["ClusterRole"]["metadata"]["name"]
 
 
 @contextlib.asynccontextmanager
