@@ -111,7 +111,6 @@ class Resolution:
         for cure in shapes.cures(fault):
             suggestion = Suggestion(uuid=uuid4().hex, type=cure, fault=fault)
             self._suggestions[suggestion.uuid] = suggestion
-        _LOGGER.info("Issue: %s (%s%s)", fault.cause, fault.context, f" {fault.reference}" if fault.reference else "")
         self.event(shapes.changed(issue, self._of(fault)))
 
     def settle(self, fault: Fault) -> None:
