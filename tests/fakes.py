@@ -428,7 +428,7 @@ class FakeCluster:
 
     def _time(self) -> str:
         self._now += timedelta(seconds=1)
-        return self._now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._now.isoformat().replace("+00:00", "Z")
 
 
 def _copy(live: Mapping[str, Any]) -> Object:

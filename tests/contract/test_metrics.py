@@ -18,11 +18,12 @@ OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 type Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-async def scrape(home: Home) -> Series:
-    """Value by name and labels."""
+async def scrape(home: Home, about: str = "supervisor_") -> Series:
+    """Value by name and labels, of the series whose names begin so."""
     async with home.http.get(home.metrics_url) as answer:
         assert answer.status == 200
-        text = await answer.text()
+        lines = (await answer.text()).splitlines(keepends=True)
+    text = "".join(line for line in lines if line.removeprefix("# HELP ").removeprefix("# TYPE ").startswith(about))
     samples = [sample for family in parse(text) for sample in family.samples]
     return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
 
@@ -33,7 +34,8 @@ def value(series: Series, name: str, **labels: str) -> float:
 
 
 async def calls(home: Home, **labels: str) -> float:
-    return value(await scrape(home), "supervisor_api_requests_total", **labels)
+    name = "supervisor_api_requests_total"
+    return value(await scrape(home, name), name, **labels)
 
 
 async def test_workloads_by_state(home: Home) -> None:
@@ -48,7 +50,7 @@ async def test_workloads_by_state(home: Home) -> None:
     assert addons == {"started": 1, "stopped": 1, "error": 0, "startup": 0, "unknown": 0}
     assert value(series, "supervisor_workloads", type="core", state="started") == 1
     await home.raw("POST", f"/addons/{BROKER}/stop")
-    assert value(await scrape(home), "supervisor_workloads", type="addon", state="stopped") == 2
+    assert value(await scrape(home, "supervisor_workloads"), "supervisor_workloads", type="addon", state="stopped") == 2
 
 
 async def test_calls_by_route_and_status(shared: Home) -> None:
@@ -87,7 +89,7 @@ async def test_what_callers_make_up_is_no_label(shared: Home) -> None:
 
 async def test_converges(home: Home) -> None:
     """Converges by their result, and how long they took."""
-    before = value(await scrape(home), "supervisor_converges_total", result="ok")
+    before = value(await scrape(home, "supervisor_converges_total"), "supervisor_converges_total", result="ok")
     await home.install(BROKER, start=True)
     series = await scrape(home)
     assert value(series, "supervisor_converges_total", result="ok") > before
@@ -98,7 +100,9 @@ async def test_follower_is_no_duration(home: Home) -> None:
     """A followed log is counted when it ends, and its hours are not taken for a slow answer."""
     await home.install(BROKER, start=True)
     labels = {"method": "GET", "route": "/addons/{app}/logs/follow"}
-    before = value(await scrape(home), "supervisor_api_request_seconds_count", **labels)
+    before = value(
+        await scrape(home, "supervisor_api_request_seconds_count"), "supervisor_api_request_seconds_count", **labels
+    )
     headers = {"Authorization": f"Bearer {home.core_token}"}
     async with home.http.get(f"{home.url}/addons/{BROKER}/logs/follow", headers=headers) as answer:
         assert answer.status == 200
@@ -106,7 +110,12 @@ async def test_follower_is_no_duration(home: Home) -> None:
     async with asyncio.timeout(10):
         while await calls(home, **labels, status="200") + await calls(home, **labels, status="none") == 0:
             await asyncio.sleep(0.05)
-    assert value(await scrape(home), "supervisor_api_request_seconds_count", **labels) == before
+    assert (
+        value(
+            await scrape(home, "supervisor_api_request_seconds_count"), "supervisor_api_request_seconds_count", **labels
+        )
+        == before
+    )
 
 
 async def test_it_is_elsewhere(shared: Home) -> None:
