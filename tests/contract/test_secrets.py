@@ -8,6 +8,7 @@ the files that are there to hold them.
 import asyncio
 import io
 import logging
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -293,11 +294,18 @@ async def test_volumes(witness: Witness) -> None:
 
 
 def command_lines() -> list[str]:
-    """Of every process of this machine."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """Of every process that this one began, and of theirs; what others do on this machine is not our secret."""
+    parents, lines = dict[str, str](), dict[str, str]()
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            parents[folder.name] = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            lines[folder.name] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue  # it ended meanwhile
-    return found
+
+    def ours(process: str) -> bool:
+        while process in parents and process != str(os.getpid()):
+            process = parents[process]
+        return process == str(os.getpid())
+
+    return [line for process, line in lines.items() if ours(process)]
