@@ -33,10 +33,9 @@ KNOWN = {
     "bootid": ["0", "-1", "7", "abc"],
     "check": ["free_space", "nothing"],
 }
-"""What is there in the house, and what is not: nearly all made up names would be unknown, and nothing behind them seen.
+"""What is there in the house, and what is not: made up names would nearly all be unknown, and what is behind them never
+seen.
 """
-
-
 CHECKED = '{"errors": {}, "warnings": {}, "components": []}'
 """What Core's checker says."""
 
