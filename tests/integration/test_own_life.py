@@ -152,6 +152,18 @@ def fingerprint(folder: Path) -> str:
     return found.hexdigest()
 
 
+async def test_what_we_left_when_we_died(program: Program) -> None:
+    """A check was under way: the next start removes it."""
+    jobs = f"/apis/batch/v1/namespaces/{program.namespace}/jobs"
+    job = check_job("core:1", "UTC", builders.site(namespace=program.namespace))
+    await program.client.request("POST", jobs, body=job)
+    await program.start()
+    async with asyncio.timeout(60):
+        while (await program.client.request("GET", jobs))["items"]:
+            await asyncio.sleep(0.1)
+    await program.kill()
+
+
 async def test_a_version_that_can_take_over(program: Program) -> None:
     """Says nothing bad, and touches nothing."""
     before = fingerprint(program.folder / "state")
