@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-import orjson
 import voluptuous as vol
 
 type JsonSchema = dict[str, Any]
@@ -145,8 +144,7 @@ class Types:
         if origin in (Required, NotRequired):
             return self.schema(arguments[0])
         if origin in (Union, types.UnionType):
-            # A fragment is the other possibility, written already.
-            return one_of([self.schema(one) for one in arguments if one is not orjson.Fragment])
+            return one_of([self.schema(one) for one in arguments])
         if origin is Literal:
             return {"enum": list(arguments)}
         if origin in (list, Sequence):
