@@ -16,8 +16,9 @@ import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from supervisor_k8s.cluster.client import JSON_PATCH, Client
+from supervisor_k8s.cluster.client import APPLY, JSON_PATCH, Client
 from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.errors import ClusterConflictError
 from supervisor_k8s.model.desired.config_check import Candidate, check_job
 from supervisor_k8s.model.desired.self_check import NAME, self_check_job
 from tests import builders
@@ -57,7 +58,7 @@ async def channel(version: str) -> AsyncIterator[str]:
 
 async def test_a_rollout_changes_nothing_else(cluster: Cluster, others: Others) -> None:
     """A Deployment that is not ours: the image of one container and one annotation are new, by a manager of that name;
-    what others manage stays theirs.
+    what others manage stays theirs, and who applies the former image with `--server-side` is told of us.
     """
     before = await others.create(deployment())
     await cluster.roll_out("supervisor", images={})
@@ -72,6 +73,14 @@ async def test_a_rollout_changes_nothing_else(cluster: Cluster, others: Others) 
     ours = managers["supervisor-k8s-rollout"]["f:spec"]["f:template"]
     assert set(ours["f:spec"]["f:containers"]['k:{"name":"supervisor"}']) == {"f:image"}
     assert cluster.get("Deployment", "supervisor") is None
+    with pytest.raises(ClusterConflictError, match="supervisor-k8s-rollout"):
+        await others.client.request(
+            "PATCH",
+            f"/apis/apps/v1/namespaces/{cluster.namespace}/deployments/supervisor",
+            query={"fieldManager": "an-administrator", "force": "false"},
+            body=deployment(),
+            content_type=APPLY,
+        )
 
 
 async def test_the_api_server_takes_the_jobs(cluster: Cluster, others: Others) -> None:
