@@ -148,8 +148,10 @@ async def test_core_can_ask_us_as_soon_as_it_hears_of_us(
     await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
 
     async def asked() -> bool:
-        async with session.get(f"{supervisor.url}:8081/metrics") as answer:
-            return '"/resolution/info"' in await answer.text()
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with session.get(f"{supervisor.url}:8081/metrics", timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                return '"/resolution/info"' in await answer.text()
+        return False
 
     await becomes(asked, what="Core asked the new Supervisor for its issues")
     log = await kubectl.run("logs", "homeassistant-0", "-c", "homeassistant", f"--since-time={since}")
