@@ -20,6 +20,7 @@ def main() -> int:
     options = _options()
     sections: dict[str, Callable[[], Awaitable[Sequence[Figure | NotRun]]]] = {
         "info": lambda: info.answering(rounds=options.rounds, delay=options.delay),
+        "answers": lambda: info.every_answer(rounds=max(3, options.rounds // 2)),
         "metrics": lambda: info.scraping(scrapes=options.rounds),
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
         "names": lambda: names.looking_up(rounds=options.rounds),
@@ -55,7 +56,9 @@ async def _all(measure: Callable[[], Awaitable[Sequence[Figure | NotRun]]]) -> S
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", default=str(RESULTS), metavar="FILE", help="where to write; - for standard output")
-    parser.add_argument("--only", nargs="+", choices=("info", "metrics", "process", "names", "cluster"), default=())
+    parser.add_argument(
+        "--only", nargs="+", choices=("info", "answers", "metrics", "process", "names", "cluster"), default=()
+    )
     parser.add_argument("--rounds", type=int, default=11, help="pairs of runs")
     parser.add_argument("--starts", type=int, default=5, help="starts of our process")
     parser.add_argument("--idle", type=float, default=150, metavar="SECONDS", help="how long idle requests are counted")

@@ -1,4 +1,4 @@
-"""`GET /supervisor/info`: ours against a bare aiohttp handler that sends the same bytes. And a scrape of `/metrics`.
+"""What our API answers: ours against a bare aiohttp handler that sends the same bytes. And a scrape of `/metrics`.
 
 No cluster is needed: the house is whole but for the API server and Core, which are doubles. Server and client are
 processes of their own.
@@ -10,8 +10,10 @@ import json
 import sys
 import tempfile
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from statistics import quantiles
 from time import perf_counter
 from typing import IO, Any
 
@@ -20,66 +22,118 @@ from tests.bench.wire import CLIENTS, Wire, latency, time_each
 
 PATH = "/supervisor/info"
 ADDONS = 20
+LARGE = 300
+ASKED_MOST = ("/info", PATH, "/addons", "/addons/local_crowd0000/info", "/store", "/resolution/info")
 MANY = 1000
 STARTED = 300.0
 """Seconds until a server must have come up, with all of its add-ons."""
 
 
 @asynccontextmanager
-async def server(*arguments: str, content: bytes = b"") -> AsyncIterator[Any]:
+async def server(*arguments: str, contents: Mapping[str, bytes] | None = None) -> AsyncIterator[Any]:
     """What a process of `tests.bench.serving` says about itself, while it serves."""
     pipe = asyncio.subprocess.PIPE
     with tempfile.TemporaryFile() as complaints:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.bench.serving", *arguments), stdin=pipe, stdout=pipe, stderr=complaints
         )
-        async with _served(process, content, complaints) as said:
+        async with _served(process, contents or {}, complaints) as said:
             yield said
 
 
 @asynccontextmanager
-async def _served(process: asyncio.subprocess.Process, content: bytes, complaints: IO[bytes]) -> AsyncIterator[Any]:
+async def _served(
+    process: asyncio.subprocess.Process, contents: Mapping[str, bytes], complaints: IO[bytes]
+) -> AsyncIterator[Any]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        if content:
-            process.stdin.write(base64.b64encode(content) + b"\n")
+        if contents:
+            said = {path: base64.b64encode(content).decode() for path, content in contents.items()}
+            process.stdin.write(json.dumps(said).encode() + b"\n")
         async with asyncio.timeout(STARTED):
-            said = await process.stdout.readline()
-        if not said:
+            answer = await process.stdout.readline()
+        if not answer:
             code = await process.wait()
             complaints.seek(0)
             last = complaints.read().decode(errors="replace").rstrip(" |+-\n").rpartition("\n")[2].lstrip(" |")
             raise AssertionError(f"its server ended with {code}: {last}")
-        yield json.loads(said)
+        yield json.loads(answer)
     finally:
         process.stdin.close()
         await process.wait()
 
 
-async def answering(*, rounds: int = 15, requests: int = 300, delay: float = 0.0, addons: int = ADDONS) -> list[Figure]:
-    """Ratios of latency and throughput."""
-    progress(f"info: a house with {addons} add-ons comes up")
+async def answering(
+    *,
+    rounds: int = 15,
+    requests: int = 300,
+    delay: float = 0.0,
+    addons: int = ADDONS,
+    paths: Sequence[str] = (PATH,),
+) -> list[Figure]:
+    """Ratios of latency and throughput, for each path."""
+    progress(f"a house with {addons} add-ons comes up")
+    figures: list[Figure] = []
     async with server("ours", str(addons), str(delay)) as (port, _, token):
-        with Wire(port, PATH, token) as mine:
-            async with server("bare", content=mine.body) as (bare_port,):
-                with Wire(bare_port, PATH, token) as bare:
-                    assert bare.body == mine.body
-                    one = await in_turn(
-                        lambda: asyncio.to_thread(latency, bare, requests),
-                        lambda: asyncio.to_thread(latency, mine, requests),
-                        rounds=rounds,
-                        say="info, one client",
-                    )
-                    many = await in_turn(
-                        lambda: asyncio.to_thread(time_each, bare_port, PATH, token, requests),
-                        lambda: asyncio.to_thread(time_each, port, PATH, token, requests),
-                        rounds=rounds,
-                        say=f"info, {CLIENTS} clients",
-                    )
-    name = f"GET {PATH}, {addons} add-ons"
-    about: dict[str, Any] = {"aim": 1.5, "unit": "ms", "scale": 1e3, "bytes": len(mine.body)}
-    return [one.ratio(f"{name}: p50", **about), many.ratio(f"{name}: 1 / requests per second", **about)]
+        contents = {path: _content(port, path, token) for path in paths}
+        async with server("bare", contents=contents) as (bare_port,):
+            for path, content in contents.items():
+                sides = Sides(path=path, token=token, ours=port, bare=bare_port, requests=requests)
+                figures += await sides.compared(f"GET {path}, {addons} add-ons", rounds=rounds, bytes=len(content))
+    return figures
+
+
+async def every_answer(*, rounds: int = 5, requests: int = 60) -> list[Figure]:
+    """What Home Assistant and its frontend ask for most, in a small house and in a large one."""
+    return [
+        figure
+        for addons in (ADDONS, LARGE)
+        for figure in await answering(rounds=rounds, requests=requests, addons=addons, paths=ASKED_MOST)
+    ]
+
+
+def _content(port: int, path: str, token: str) -> bytes:
+    with Wire(port, path, token) as wire:
+        return wire.body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """One path, as we answer it and as a bare handler sends the same bytes."""
+
+    path: str
+    token: str
+    ours: int
+    bare: int
+    """Ports."""
+    requests: int
+
+    async def compared(self, name: str, *, rounds: int, **parts: Any) -> list[Figure]:
+        """Latency with one client, and throughput with many."""
+        with Wire(self.ours, self.path, self.token) as mine, Wire(self.bare, self.path, self.token) as theirs:
+            assert theirs.body == mine.body
+            took: dict[str, list[float]] = {"ours": [], "baseline": []}
+            one = await in_turn(
+                lambda: asyncio.to_thread(latency, theirs, self.requests, took["baseline"]),
+                lambda: asyncio.to_thread(latency, mine, self.requests, took["ours"]),
+                rounds=rounds,
+                say=f"{name}, one client",
+            )
+        many = await in_turn(
+            lambda: asyncio.to_thread(time_each, self.bare, self.path, self.token, self.requests),
+            lambda: asyncio.to_thread(time_each, self.ours, self.path, self.token, self.requests),
+            rounds=rounds,
+            say=f"{name}, {CLIENTS} clients",
+        )
+        about: dict[str, Any] = {"aim": 1.5, "unit": "ms", "scale": 1e3, **parts}
+        slowest: dict[str, Any] = {
+            f"p99_{side}": f"{quantiles(values, n=100)[98] * 1e3:.3g} ms" for side, values in took.items()
+        }
+        return [
+            one.ratio(f"{name}: p50", **about, **slowest),
+            many.ratio(f"{name}: 1 / requests per second", **about),
+        ]
 
 
 async def scraping(*, scrapes: int = 15, addons: int = MANY) -> list[Figure]:

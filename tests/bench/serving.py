@@ -1,7 +1,7 @@
 """Runs as a process of its own: either our whole API over a house with add-ons, or a bare handler that sends bytes.
 
     python -m tests.bench.serving ours ADDONS [SECONDS]     says: port, port of /metrics, Core's token
-    python -m tests.bench.serving bare                      reads the bytes, says: port
+    python -m tests.bench.serving bare                      reads path to bytes (base64), as JSON in a line; says: port
 
 Ends when its standard input does. SECONDS are waited before each request of ours is handled, by a middleware that is
 not part of the product: with it, the figures must get worse.
@@ -78,18 +78,22 @@ async def ours(addons: int, delay: float) -> None:
             await _until_told(port, metrics, home.core_token)
 
 
-async def bare(content: bytes) -> None:
+async def bare(contents: Mapping[str, bytes]) -> None:
     """What these bytes cost with aiohttp alone."""
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=content, content_type="application/json", charset="utf-8")
-
     app = web.Application()
-    app.router.add_get("/supervisor/info", answer)
+    for path, content in contents.items():
+        app.router.add_get(path, _sender(content))
     port = free_port()
     async with AsyncExitStack() as stack:
         await serve(app, port, stack)
         await _until_told(port)
+
+
+def _sender(content: bytes) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=content, content_type="application/json", charset="utf-8")
+
+    return answer
 
 
 async def _states(home: Home) -> dict[str, str]:
@@ -116,7 +120,8 @@ def _delayed(seconds: float) -> Any:
 
 def main(kind: str, *more: str) -> None:
     if kind == "bare":
-        asyncio.run(bare(base64.b64decode(sys.stdin.buffer.readline())))
+        contents = json.loads(sys.stdin.buffer.readline())
+        asyncio.run(bare({path: base64.b64decode(content) for path, content in contents.items()}))
     else:
         asyncio.run(ours(int(more[0]), float(more[1]) if len(more) > 1 else 0.0))
 
