@@ -24,7 +24,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, Wanted, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, Wanted, addon_key, addon_of
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
 from supervisor_k8s.model.site import Site
@@ -274,15 +274,13 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         pods=addons.pods,
         converge=converge,
     )
-    watchdogs = (
-        AddonWatchdog(records=records, jobs=jobs, status=addons.status, restart=addons.bring_back),
-        CoreWatchdog(
-            jobs=jobs,
-            instance=core.instance,
-            wanted=lambda: core.record.watchdog and core.record.intent.wanted is Wanted.RUNNING,
-            answers=home_assistant.answers,
-            restart=core.restart,
-        ),
+    addon_watchdog = AddonWatchdog(records=records, jobs=jobs, status=addons.status, restart=addons.bring_back)
+    core_watchdog = CoreWatchdog(
+        jobs=jobs,
+        instance=core.instance,
+        wanted=lambda: core.record.watchdog and core.record.intent.wanted is Wanted.RUNNING,
+        answers=home_assistant.answers,
+        restart=core.restart,
     )
     host = Host(
         share=Path(settings.share), own_pod=lambda: own_pod, own_node=lambda: own_node, kubernetes=lambda: kubernetes
@@ -352,7 +350,8 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         reconciler=reconciler,
         services=services,
         states=states,
-        watchdogs=watchdogs,
+        addon_watchdog=addon_watchdog,
+        core_watchdog=core_watchdog,
         recovery=recovery,
         rebuild=rebuild,
         images=images,
@@ -363,7 +362,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         log_keeper=LogKeeper(
             cluster=cluster,
             save=kept_logs.save,
-            wanted=lambda key: key == CORE_KEY or key.removeprefix("addon/") in addons.installed(),
+            wanted=lambda key: key == CORE_KEY or addon_of(key) in addons.installed(),
         ),
         pod_troubles=PodTroubles(
             cluster=cluster,
@@ -394,11 +393,11 @@ def known_addons(repositories: Repositories, records: Records) -> Collection[Add
 
 def render(key: str, site: Site, core: Core, addons: Addons, shared: Mapping[str, Callable[[], Workload]]) -> Workload:
     """The workload of a key by the stored intent; `shared` are those of everybody."""
+    if (slug := addon_of(key)) is not None:
+        return addons.workload(slug)
     if key == CORE_KEY:
         return core.workload()
     if key == NAMES_KEY:
         labels = {naming.LABEL_TYPE: naming.ADDONS_SERVICE}
         return Workload(key=key, labels=labels, objects=(addons_service(site),), running=False)
-    if key in shared:
-        return shared[key]()
-    return addons.workload(key.removeprefix("addon/"))
+    return shared[key]()

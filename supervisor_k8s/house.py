@@ -19,7 +19,7 @@ from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
 from supervisor_k8s.reconcile import Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.remote.own_service import until_reached
@@ -56,7 +56,8 @@ class House:
     reconciler: Reconciler
     services: Services
     states: AddonStates
-    watchdogs: tuple[AddonWatchdog, CoreWatchdog]
+    addon_watchdog: AddonWatchdog
+    core_watchdog: CoreWatchdog
     recovery: AddonRecovery
     rebuild: AddonRebuild
     images: Images
@@ -93,7 +94,7 @@ class House:
             for begin in (*looking, self.services.repositories.run, self._talk_to_core):
                 tasks.create_task(begin())
             own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
-            for begin in (*own, self.pod_troubles.run, *(watchdog.run for watchdog in self.watchdogs)):
+            for begin in (*own, self.pod_troubles.run, self.addon_watchdog.run, self.core_watchdog.run):
                 tasks.create_task(begin())
             await until_done(self._finish_what_was_left)
             while True:
@@ -138,7 +139,7 @@ class House:
         self.reconciler.poke(DNS_KEY)
         self.reconciler.poke(CORE_KEY)
         for slug in self.records.addons:
-            self.reconciler.poke(f"addon/{slug}")
+            self.reconciler.poke(addon_key(slug))
             self.states.look(slug)
 
 

@@ -35,7 +35,7 @@ def connect(house: House) -> None:
     house.cluster.subscribe(house.log_keeper.on_change)
     house.cluster.subscribe(house.services.dns.on_change)
     house.states.looked.connect(house.recovery.attend)
-    house.states.changed.connect(house.watchdogs[0].on_state)
+    house.states.changed.connect(house.addon_watchdog.on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
     house.states.changed.connect(lambda change: send({"event": "addon", "slug": change[0], "state": change[1].value}))
     house.cluster.subscribe(house.pod_troubles.on_change)
@@ -115,7 +115,7 @@ def key_of(live: Live, addons: Addons) -> str | None:
     if kind == naming.TYPE_DNS:
         return DNS_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
-    return None if slug is None else f"addon/{slug}"
+    return None if slug is None else addon_key(slug)
 
 
 def checks(

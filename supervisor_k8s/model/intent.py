@@ -15,14 +15,18 @@ Manifest = Mapping[str, Any]
 
 CORE_KEY = "homeassistant"
 """Key of Home Assistant Core among the workloads; add-ons are `addon/<slug>`."""
-
-
 DNS_KEY = "dns"
 """Key of the DNS server that Core and add-ons ask."""
+_ADDON = "addon/"
 
 
 def addon_key(slug: str) -> str:
-    return f"addon/{slug}"
+    return f"{_ADDON}{slug}"
+
+
+def addon_of(key: str) -> str | None:
+    """Slug of the add-on that a workload's key means; None for all others."""
+    return key.removeprefix(_ADDON) if key.startswith(_ADDON) else None
 
 
 def job_group(slug: str) -> str:

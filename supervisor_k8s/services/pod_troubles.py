@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, ClusterRefusedError
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_of
 from supervisor_k8s.model.issue import Cause, Context, Fault, Faults
 from supervisor_k8s.model.naming import LABEL_ADDON, LABEL_TYPE, TYPE_CORE, TYPE_DNS, label_value
 from supervisor_k8s.model.trouble import Trouble, explained, find
@@ -146,15 +146,16 @@ class _Case:
 
 
 def _is_told(key: str) -> bool:
-    return key in OURS or key.startswith("addon/")
+    return key in OURS or addon_of(key) is not None
 
 
 def _labels(key: str) -> Mapping[str, str]:
-    return {LABEL_TYPE: OURS[key][0]} if key in OURS else {LABEL_ADDON: label_value(key.removeprefix("addon/"))}
+    slug = addon_of(key)
+    return {LABEL_TYPE: OURS[key][0]} if slug is None else {LABEL_ADDON: label_value(slug)}
 
 
 def _fault(key: str, cause: Cause, message: str) -> Fault:
     extra = (("message", message),) if message else ()
-    if key in OURS:
-        return Fault(cause, OURS[key][1], extra=extra)
-    return Fault(cause, Context.ADDON, key.removeprefix("addon/"), extra)
+    slug = addon_of(key)
+    context = OURS[key][1] if slug is None else Context.ADDON
+    return Fault(cause, context, slug, extra)
