@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -76,11 +77,9 @@ class Household:
             await self.rests(BEFORE)
             yield
         finally:
-            await becomes(self.supervisor.answers, what="the Supervisor answers", within=REST)
-            await self._each((f"/addons/{slug}/uninstall" for slug in LOCAL), check=False)
             for slug in LOCAL:
                 shutil.rmtree(folder / slug.removeprefix("local_"))
-            await self.supervisor.post("/store/reload")
+            await becomes(self._leaves, what="the local add-ons are uninstalled", within=REST)
 
     async def rests(self, states: dict[str, str]) -> None:
         """Wait until every add-on is what it is to be and nothing else is there, and see that it stays so. At no time
@@ -137,6 +136,14 @@ class Household:
     async def _each(self, requests: Any, *, check: bool = True) -> None:
         answers = await asyncio.gather(*(self.supervisor.post(path) for path in requests))
         assert not check or all(answer.status == 200 for answer in answers), answers
+
+    async def _leaves(self) -> bool:
+        """Whether they are gone. Until the node is found to be well again, Services may lead nowhere for a moment."""
+        try:
+            await self._each((f"/addons/{slug}/uninstall" for slug in LOCAL), check=False)
+            return (await self.supervisor.post("/store/reload")).status == HTTPStatus.OK
+        except aiohttp.ClientError:
+            return False
 
     async def _ask(self, path: str) -> None:
         answer = await self.supervisor.post(path)
