@@ -15,9 +15,9 @@ trap 'rm -f "$said"' EXIT
 "${@:-true}" >"$said" 2>&1 &
 beside=$!
 code=0
-# One process more than there are cores: a third of the time goes by in tests that wait for something.
+# Two processes more than there are cores: much of the time goes by in tests that wait for something.
 # Tests of a module stay together, so what they share comes up once; who has finished takes from who has not.
-env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m pytest -n $(($(nproc) + 1)) --dist worksteal \
+env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m pytest -n $(($(nproc) + 2)) --dist worksteal \
 	tests/unit tests/contract || code=$?
 wait "$beside" || code=$?
 cat "$said"
