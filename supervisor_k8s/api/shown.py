@@ -58,11 +58,15 @@ async def addon_info(services: Services, slug: str) -> AddonInfo:
 
 def store_items(services: Services) -> list[StoreItem]:
     """All add-ons of the store."""
-    installed = _installed_versions(services)
-    return [
-        views.store_item(config, assets(services, slug), installed.get(slug), available=available(services, config))
-        for slug, config in services.repositories.catalogue.addons.items()
-    ]
+
+    def make() -> list[StoreItem]:
+        installed = _installed_versions(services)
+        return [
+            views.store_item(config, assets(services, slug), installed.get(slug), available=available(services, config))
+            for slug, config in services.repositories.catalogue.addons.items()
+        ]
+
+    return kept(services, "store", addons_made_of(services), make)
 
 
 async def store_info(services: Services, slug: str) -> StoreInfo:
