@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from supervisor_k8s.house import VERSION, Stage
 from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import offered
 from supervisor_k8s.remote.version_file import VersionFile
 from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import FIRST_VERSION, Core
-from supervisor_k8s.services.one_offs import Ended
 from supervisor_k8s.services.own_life import OwnLife, Rollouts
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.resolution import Resolution

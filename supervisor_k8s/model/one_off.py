@@ -1,4 +1,4 @@
-"""How far a program is that runs once (model/desired/one_off.py), read off its Job and its pods. Pure."""
+"""How far a program is that runs once (model/desired/one_off.py), read off its Job and its pods, and how it ended. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +21,15 @@ class Progress:
     @property
     def settled(self) -> bool:
         return self.container is not None or self.failure is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How it ended: which container decided, with its exit code and its output (lines, each with its end)."""
+
+    container: str
+    exit_code: int
+    output: str
 
 
 def observe_one_off(job: Live | None, pods: Sequence[Live]) -> Progress:

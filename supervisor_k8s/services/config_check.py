@@ -5,27 +5,14 @@ Core's own checker says so, in a pod of its own; whether Core runs makes no diff
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from supervisor_k8s.errors import CandidateInvalidError, ConfigInvalidError, OneOffError, RefusedError
 from supervisor_k8s.model.config_check import Findings, added, findings, is_valid, plain
 from supervisor_k8s.model.desired.config_check import NAME, OVERLAY, Candidate, check_job
 from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.state.overlay import REFUSED
-
-
-class Ended(Protocol):
-    """How a program ended that was to run once (services.one_offs.Ended)."""
-
-    @property
-    def container(self) -> str: ...
-
-    @property
-    def exit_code(self) -> int: ...
-
-    @property
-    def output(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,13 @@ back, the cluster removes it.
 
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, OneOffError, TookTooLongError
 from supervisor_k8s.model.desired.one_off import TYPE_ONE_OFF, one_off_labels
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import LABEL_TYPE
-from supervisor_k8s.model.one_off import Progress, observe_one_off
+from supervisor_k8s.model.one_off import Ended, Progress, observe_one_off
 from supervisor_k8s.reconcile import Cluster
 
 MARGIN = 60.0
@@ -32,15 +31,6 @@ class OneOffCluster(Cluster, Protocol):
     def logs(  # noqa: PLR0913 - the log's own parameters
         self, pod: str, container: str, *, tail_lines: int | None, follow: bool, previous: bool, timestamps: bool
     ) -> AsyncGenerator[bytes]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How it ended: which container decided, with its exit code and its output (lines, each with its end)."""
-
-    container: str
-    exit_code: int
-    output: str
 
 
 class OneOffs:

@@ -14,6 +14,7 @@ from supervisor_k8s.errors import ClusterError, OwnUpdateError, RefusedError, Su
 from supervisor_k8s.model.desired.self_check import own_container, self_check_job, with_version
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.issue import Cause, Context, Fault
+from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import is_newer
@@ -22,16 +23,6 @@ _LOGGER = logging.getLogger(__name__)
 FAILED = Fault(Cause.UPDATE_FAILED, Context.SUPERVISOR)
 LAST_LINES = 20
 """Of a failed self-check's output that are told."""
-
-
-class Ended(Protocol):
-    """How a program ended that was to run once (services.one_offs.Ended)."""
-
-    @property
-    def exit_code(self) -> int: ...
-
-    @property
-    def output(self) -> str: ...
 
 
 class Stage(Protocol):

@@ -15,8 +15,9 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.model.config_check import Findings, added, candidate_at, findings, lost_paths
 from supervisor_k8s.model.desired.config_check import NAME, Candidate, check_job
+from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.services.config_check import ConfigCheck
-from supervisor_k8s.services.one_offs import Ended, OneOffs
+from supervisor_k8s.services.one_offs import OneOffs
 from tests import builders, golden
 from tests.fakes import Behaviour, FakeCluster
 
