@@ -1,4 +1,4 @@
-"""How far a program is that runs once (model/desired/one_off.py), read off its Job and its pods, and how it ended. Pure."""
+"""How far a program is that runs once (model/desired/one_off.py), off its Job and its pods, and how it ended. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
