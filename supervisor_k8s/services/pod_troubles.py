@@ -13,13 +13,13 @@ from typing import Protocol
 from supervisor_k8s.errors import ClusterError, ClusterRefusedError
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_of
 from supervisor_k8s.model.issue import Cause, Context, Fault, Faults
-from supervisor_k8s.model.naming import LABEL_ADDON, LABEL_TYPE, TYPE_CORE, TYPE_DNS, label_value
+from supervisor_k8s.model.program import program_of
 from supervisor_k8s.model.trouble import Trouble, explained, find
 from supervisor_k8s.reconcile import Live
 
 _LOGGER = logging.getLogger(__name__)
-OURS = {CORE_KEY: (TYPE_CORE, Context.CORE), DNS_KEY: (TYPE_DNS, Context.DNS_SERVER)}
-"""Workloads beside the add-ons: the type in the labels of their objects, and the word that clients have for them."""
+OURS = {CORE_KEY: Context.CORE, DNS_KEY: Context.DNS_SERVER}
+"""Workloads beside the add-ons, with the word that clients have for them."""
 MAKERS = ("Deployment", "StatefulSet", "Job")
 ASK_AGAIN, LONGEST = 30.0, 300.0
 """Seconds between two requests for Events that told nothing, the first and the longest."""
@@ -78,7 +78,7 @@ class PodTroubles:
                 self._tasks = None
 
     def _look(self, key: str) -> None:
-        labels = _labels(key)
+        labels, _ = program_of(key)
         makers = [live for kind in MAKERS for live in self._cluster.select(kind, labels)]
         found = find(self._cluster.select("Pod", labels), makers)
         case = self._cases.get(key)
@@ -149,13 +149,8 @@ def _is_told(key: str) -> bool:
     return key in OURS or addon_of(key) is not None
 
 
-def _labels(key: str) -> Mapping[str, str]:
-    slug = addon_of(key)
-    return {LABEL_TYPE: OURS[key][0]} if slug is None else {LABEL_ADDON: label_value(slug)}
-
-
 def _fault(key: str, cause: Cause, message: str) -> Fault:
     extra = (("message", message),) if message else ()
     slug = addon_of(key)
-    context = OURS[key][1] if slug is None else Context.ADDON
+    context = OURS[key] if slug is None else Context.ADDON
     return Fault(cause, context, slug, extra)
