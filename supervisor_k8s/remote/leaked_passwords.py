@@ -4,6 +4,7 @@ import aiohttp
 
 from supervisor_k8s.errors import LeaksUnavailableError
 from supervisor_k8s.model.leak import leaked
+from supervisor_k8s.remote import bounded
 
 WAIT = 10.0
 """Seconds for all of it."""
@@ -29,15 +30,13 @@ class LeakedPasswords:
             ):
                 if reply.status != _OK:
                     raise LeaksUnavailableError(reason=f"status {reply.status}")
-                content = bytearray()
-                async for part in reply.content.iter_any():
-                    content += part
-                    if len(content) > LARGEST:
-                        raise LeaksUnavailableError(reason=f"the answer is larger than {LARGEST // 1024} kB")
+                content = await bounded.read(reply, LARGEST)
         except TimeoutError as error:
             raise LeaksUnavailableError(reason=f"no answer within {WAIT:.0f} s") from error
         except (aiohttp.ClientConnectionError, OSError) as error:
             raise LeaksUnavailableError(reason="no connection") from error
         except aiohttp.ClientError as error:
             raise LeaksUnavailableError(reason=f"a broken answer ({type(error).__name__})") from error
+        if content is None:
+            raise LeaksUnavailableError(reason=f"the answer is larger than {LARGEST // 1024} kB")
         return leaked(prefix, content.decode(errors="replace"))

@@ -7,6 +7,7 @@ import aiohttp
 import orjson
 
 from supervisor_k8s.errors import VersionsUnavailableError
+from supervisor_k8s.remote import bounded
 
 WAIT = 10.0
 """Seconds for all of it."""
@@ -29,12 +30,10 @@ class VersionFile:
             async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as reply:
                 if reply.status != _OK:
                     raise VersionsUnavailableError(url=url, reason=f"status {reply.status}")
-                content = await reply.content.read(LARGEST + 1)
-                while len(content) <= LARGEST and (more := await reply.content.read(LARGEST)):
-                    content += more
+                content = await bounded.read(reply, LARGEST)
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             raise VersionsUnavailableError(url=url, reason=str(error) or f"no answer within {WAIT:.0f} s") from error
-        if len(content) > LARGEST:
+        if content is None:
             raise VersionsUnavailableError(url=url, reason=f"it is larger than {LARGEST // 1024} kB")
         try:
             data = orjson.loads(content)
