@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 PROGRAM = Path(__file__).parents[2] / "rootfs" / "usr" / "bin" / "healthcheck"
 
@@ -33,13 +34,9 @@ async def test_it_goes_by_the_ping(status: int, code: int) -> None:
 
     app = web.Application()
     app.router.add_get("/supervisor/ping", ping)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        assert (await check(runner.addresses[0][1]))[0] == code
-    finally:
-        await runner.cleanup()
+    async with TestServer(app) as server:
+        assert server.port
+        assert (await check(server.port))[0] == code
 
 
 async def test_nobody_answers() -> None:

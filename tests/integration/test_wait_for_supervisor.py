@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 SCRIPT = Path(__file__).parents[2] / "rootfs" / "usr" / "bin" / "wait-for-supervisor"
 
@@ -27,13 +28,8 @@ async def test_it_ends_when_the_supervisor_answers() -> None:
 
     app = web.Application()
     app.router.add_get("/supervisor/ping", ping)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        code, out = await wait_for(f"http://127.0.0.1:{runner.addresses[0][1]}/supervisor/ping", "30")
-    finally:
-        await runner.cleanup()
+    async with TestServer(app) as server:
+        code, out = await wait_for(str(server.make_url("/supervisor/ping")), "30")
     assert (code, asked) == (0, [400, 400, 200])
     assert "answers 200" in out
 
