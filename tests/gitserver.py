@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.background import serving
+
 ENVIRONMENT = {
     **{key: os.environ[key] for key in ("PATH",)},
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -77,15 +79,11 @@ class GitServer:
 
     @contextmanager
     def running(self) -> Iterator["GitServer"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.hold.set()
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+        with serving(self._server):
+            try:
+                yield self
+            finally:
+                self.hold.set()
 
     def allowed(self, header: str | None) -> bool:
         if self.login is None:
