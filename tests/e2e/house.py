@@ -248,6 +248,18 @@ class Core:
         return code
 
 
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether all containers of the pod are ready."""
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any((item["type"], item["status"]) == ("Ready", "True") for item in conditions)
+
+
+def program_runs(pod: Mapping[str, Any]) -> bool:
+    """Whether the add-on's own container works in this pod, terminating or not."""
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return any(item["name"] == "addon" and "running" in item.get("state", {}) for item in statuses)
+
+
 async def becomes[T](look: Callable[[], Awaitable[T]], *, what: str, within: float = PATIENCE) -> T:
     """The first truthy answer of `look`; fails with `what` and the last answer after `within` seconds."""
     deadline = time.monotonic() + within

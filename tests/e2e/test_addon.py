@@ -5,7 +5,7 @@ import shutil
 
 from tests.cluster import paths
 
-from .house import Core, Kubectl, Supervisor, becomes
+from .house import Core, Kubectl, Supervisor, becomes, is_ready
 
 NAME = "addon-core-mosquitto"
 PODS = "io.hass.addon=core_mosquitto"
@@ -26,7 +26,7 @@ async def test_start_makes_what_kubectl_is_expected_to_show(
     assert deployment["spec"]["strategy"]["type"] == "Recreate"
     assert deployment["spec"]["template"]["spec"]["schedulingGates"] == [{"name": "hass.io/one-at-a-time"}]
     assert pod["spec"]["hostname"] == "core-mosquitto"
-    assert any(item["type"] == "Ready" and item["status"] == "True" for item in pod["status"]["conditions"])
+    assert is_ready(pod)
     assert set((await kubectl.json("get", "secret", f"{NAME}-{launch}"))["data"]) == {"token"}
     ports = {port["port"] for port in (await kubectl.json("get", "service", NAME))["spec"]["ports"]}
     assert {1883, 1884, 8883, 8884} <= ports

@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 
 from tests.cluster import paths
 
-from .house import Kubectl, Supervisor, becomes
+from .house import Kubectl, Supervisor, becomes, is_ready, program_runs
 
 NAME = "addon-core-mosquitto"
 PODS = "io.hass.addon=core_mosquitto"
@@ -31,9 +30,9 @@ async def test_a_deleted_pod_comes_back_and_never_twice(
 
     async def replaced() -> bool:
         pods = await kubectl.pods(PODS)
-        working = [pod for pod in pods if _runs(pod)]
+        working = [pod for pod in pods if program_runs(pod)]
         assert len(working) <= 1, [pod["metadata"]["name"] for pod in working]
-        return len(pods) == 1 and pods[0]["metadata"]["uid"] != old["metadata"]["uid"] and _ready(pods[0])
+        return len(pods) == 1 and pods[0]["metadata"]["uid"] != old["metadata"]["uid"] and is_ready(pods[0])
 
     await becomes(replaced, what="one new pod, ready")
     assert await supervisor.state(mosquitto) == "started"
@@ -47,7 +46,7 @@ async def test_a_deleted_deployment_comes_back(kubectl: Kubectl, supervisor: Sup
 
     async def back() -> bool:
         pods = await kubectl.pods(PODS)
-        return len(pods) == 1 and _ready(pods[0]) and pods[0]["metadata"]["labels"]["io.hass.launch"] == launch
+        return len(pods) == 1 and is_ready(pods[0]) and pods[0]["metadata"]["labels"]["io.hass.launch"] == launch
 
     await becomes(back, what="the same launch runs again")
 
@@ -78,7 +77,7 @@ async def test_a_start_that_was_killed_is_finished(kubectl: Kubectl, supervisor:
 
     async def started() -> bool:
         pods = await kubectl.pods(PODS)
-        return len(pods) == 1 and _ready(pods[0])
+        return len(pods) == 1 and is_ready(pods[0])
 
     await becomes(started, what="the add-on runs although its starter was killed")
 
@@ -121,17 +120,6 @@ async def supervisor_process(kubectl: Kubectl) -> int:
             if b"supervisor_k8s" in arguments and container in (entry / "cgroup").read_text():
                 return int(entry.name)
     raise AssertionError(f"no process of pod {pod['metadata']['name']} on this node")
-
-
-def _ready(pod: dict[str, Any]) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
-
-
-def _runs(pod: dict[str, Any]) -> bool:
-    """Whether the add-on's own container works in this pod, terminating or not."""
-    statuses = pod.get("status", {}).get("containerStatuses", ())
-    return any(item["name"] == "addon" and "running" in item.get("state", {}) for item in statuses)
 
 
 async def _uids(kubectl: Kubectl) -> dict[str, str]:
