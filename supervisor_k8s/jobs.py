@@ -6,7 +6,7 @@ the middle of an install changes nothing. Jobs live in memory only, as upstream'
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -51,7 +51,7 @@ class _Entry:
 
 class Progress:
     """What work sees of its own job. The first stage says that all checks are passed: from here a caller who asked
-    for the background gets the answer.
+    for the background gets the answer. The stage of a part is that of the whole, too.
     """
 
     def __init__(self, jobs: "Jobs", uuid: str) -> None:
@@ -59,8 +59,9 @@ class Progress:
         self.uuid = uuid
 
     def stage(self, name: str) -> None:
-        self._jobs.change(self.uuid, stage=name)
-        self._jobs.checked(self.uuid)
+        for uuid in self._jobs.with_those_above(self.uuid):
+            self._jobs.change(uuid, stage=name)
+            self._jobs.checked(uuid)
 
     def percent(self, value: float) -> None:
         """Only what was measured; 0 to 100."""
@@ -177,6 +178,13 @@ class Jobs:
             return
         entry.job = replace(entry.job, **changes)
         self.event(event(entry.job))
+
+    def with_those_above(self, uuid: str) -> Iterator[str]:
+        """The job, the one it is a part of, and so on."""
+        entry = self._entries.get(uuid)
+        while entry is not None:
+            yield entry.job.uuid
+            entry = self._entries.get(entry.job.parent or "")
 
     def checked(self, uuid: str) -> None:
         entry = self._entries.get(uuid)

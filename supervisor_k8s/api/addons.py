@@ -18,6 +18,7 @@ from supervisor_k8s.errors import (
     ForbiddenError,
     RefusedError,
 )
+from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model.access import CallerKind, Role
 from supervisor_k8s.model.intent import addon_key, job_group
 from supervisor_k8s.model.status import AddonState
@@ -123,8 +124,17 @@ async def stats(call: Call) -> Stats:
 
 async def run(call: Call, name: str, work: Callable[[str], Awaitable[None]]) -> None:
     """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
+    await _do(call, name, lambda slug, _: work(slug))
+
+
+async def manage(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:
+    """`run` for a verb of upstream's manager of add-ons: its job has one of the add-on itself as its part."""
+    await _do(call, f"app_manager_{verb}", lambda slug, whole: whole.child(f"app_{verb}", slug, lambda _: work(slug)))
+
+
+async def _do(call: Call, name: str, work: Callable[[str, Progress], Awaitable[None]]) -> None:
     slug = call.services.addons.get(call.addon).slug
-    await call.services.jobs.do(name, slug, job_group(slug), lambda _: work(slug))
+    await call.services.jobs.do(name, slug, job_group(slug), lambda progress: work(slug, progress))
 
 
 async def start(call: Call) -> None:
@@ -141,7 +151,7 @@ async def restart(call: Call) -> None:
 
 async def rebuild(call: Call) -> None:
     force = call.body["force"]
-    await run(call, "app_manager_rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
+    await manage(call, "rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
 
 
 async def stdin(call: Call) -> None:
@@ -149,12 +159,12 @@ async def stdin(call: Call) -> None:
     slug = call.services.addons.get(call.addon).slug
     call.services.addon_input.check(slug)
     content = await envelope.content(call.request)
-    await run(call, "write_stdin", lambda slug: call.services.addon_input.write(slug, content))
+    await run(call, "app_write_stdin", lambda slug: call.services.addon_input.write(slug, content))
 
 
 async def uninstall(call: Call) -> None:
     remove = call.body["remove_config"]
-    await run(call, "app_manager_uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
+    await manage(call, "uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -49,7 +49,7 @@ async def install(call: Call) -> JobStarted | None:
         "app_manager_install",
         slug,
         job_group(slug),
-        lambda progress: addons.install(slug, progress.stage),
+        lambda progress: progress.child("app_install", slug, lambda part: addons.install(slug, part.stage)),
         background=call.body["background"],
         queue=True,
     )
@@ -67,7 +67,7 @@ async def update(call: Call) -> JobStarted | None:
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")
 
     async def work(progress: Progress) -> None:
-        await addons.update(slug, progress.stage)
+        await progress.child("app_update", slug, lambda part: addons.update(slug, part.stage))
         if addons.state(slug) is AddonState.STARTED:
             progress.stage("started")
 

@@ -68,6 +68,8 @@ class CoreUpdate:
         except CoreStartError as error:
             why = str(error)
         if why is None:
+            if ran:
+                on_stage("started")
             return
         _LOGGER.error("The update of Home Assistant to %s failed: %s", wanted, why)
         if not ran:

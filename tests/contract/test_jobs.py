@@ -88,14 +88,18 @@ async def test_core_sees_every_change(home: Home) -> None:
     """An install tells begin, its stages and its end, in order, under the name upstream gives it."""
     await home.client().store.install_addon("core_mosquitto", StoreAddonInstall(background=True))
     async with asyncio.timeout(30):
-        while not any(event.get("data", {}).get("done") for event in home.core.events):
+        while not any(job["done"] for job in told(home, "app_manager_install")):
             await asyncio.sleep(0.01)
-    told = [event["data"] for event in home.core.events if event["event"] == "job"]
-    assert {(job["name"], job["reference"], job["parent_id"]) for job in told} == {
-        ("app_manager_install", "core_mosquitto", None)
+    heard = [event["data"] for event in home.core.events if event["event"] == "job"]
+    whole = heard[0]["uuid"]
+    assert {(job["name"], job["reference"], job["parent_id"]) for job in heard} == {
+        ("app_manager_install", "core_mosquitto", None),
+        ("app_install", "core_mosquitto", whole),
     }
-    assert (told[0]["done"], told[-1]["done"], told[-1]["progress"]) == (False, True, 100)
-    assert "pulled" in [job["stage"] for job in told]
+    for of_one in ([job for job in heard if job["parent_id"] == above] for above in (None, whole)):
+        assert (of_one[0]["done"], of_one[-1]["done"], of_one[-1]["progress"]) == (False, True, 100)
+        assert "pulled" in [job["stage"] for job in of_one]
+    assert heard[-1]["uuid"] == whole
 
 
 async def test_install_in_the_background(home: Home) -> None:
@@ -105,7 +109,11 @@ async def test_install_in_the_background(home: Home) -> None:
     job = await job_of(home, "pulling")
     assert set(job) == OF_A_JOB | {"child_jobs"}
     assert (job["uuid"], job["name"], job["reference"]) == (uuid, "app_manager_install", SLUG)
-    assert (job["done"], job["progress"], job["errors"], job["child_jobs"]) == (False, 0, [], [])
+    assert (job["done"], job["progress"], job["errors"]) == (False, 0, [])
+    (part,) = job["child_jobs"]
+    assert set(part) == set(job)
+    assert (part["name"], part["reference"], part["stage"], part["done"]) == ("app_install", SLUG, "pulling", False)
+    assert (await home.raw("GET", f"/jobs/{part['uuid']}")).data == part
     assert datetime.fromisoformat(job["created"]) <= datetime.now(UTC)
     assert (await home.raw("GET", f"/jobs/{uuid}")).data == job
     pull_comes(home)
@@ -202,3 +210,26 @@ async def test_an_update_tells_that_it_started(home: Home) -> None:
     assert {event["reference"] for event in heard} == {SLUG}
     stages = list(dict.fromkeys(event["stage"] for event in heard))
     assert stages[-2:] == ["pulled", "started"]
+    part = told(home, "app_update")[-1]
+    assert (part["parent_id"], part["reference"], part["done"]) == (heard[-1]["uuid"], SLUG, True)
+
+
+@pytest.mark.parametrize(("verb", "body"), [("rebuild", {"force": True}), ("uninstall", {})])
+async def test_what_the_manager_does_has_a_part(home: Home, verb: str, body: dict[str, Any]) -> None:
+    """As upstream: below the job of the manager of add-ons there is the one of the add-on."""
+    await home.install(SLUG, start=True)
+    assert (await home.raw("POST", f"/addons/{SLUG}/{verb}", json=body)).status == 200
+    whole = (await heard_the_end(home, f"app_manager_{verb}"))[-1]
+    parts = told(home, f"app_{verb}")
+    assert {(part["reference"], part["parent_id"]) for part in parts} == {(SLUG, whole["uuid"])}
+    assert [part["done"] for part in parts] == [False, True]
+
+
+async def test_core_follows_its_own_update(home: Home) -> None:
+    """By the job that its update entity listens to, up to the stage where the new version runs."""
+    assert (await home.raw("POST", "/core/update", json={"version": "2026.11.1"})).status == 200
+    heard = await heard_the_end(home, "home_assistant_core_update")
+    assert {(event["reference"], event["parent_id"]) for event in heard} == {(None, None)}
+    stages = list(dict.fromkeys(event["stage"] for event in heard))
+    assert stages[-2:] == ["pulled", "started"]
+    assert (heard[-1]["progress"], heard[-1]["errors"]) == (100, [])

@@ -229,6 +229,30 @@ async def test_children_are_shown_below_their_parent(jobs: Jobs) -> None:
     assert jobs.forest() == []
 
 
+async def test_the_stage_of_a_part_is_that_of_the_whole(jobs: Jobs) -> None:
+    """Who follows the root sees how far it is, and who asked for the background is answered; a failure is told of
+    both.
+    """
+    answered = asyncio.Event()
+
+    async def part(progress: Progress) -> None:
+        progress.stage("pulling")
+        await answered.wait()
+        raise ImagePullError(image="example/app:1", reason="no such host")
+
+    async def work(progress: Progress) -> None:
+        await progress.child("app_install", "x", part, keep=True)
+
+    outcome = await jobs.do("app_manager_install", "x", None, work, background=True, keep=True)
+    assert outcome.running
+    (whole,) = jobs.forest()
+    assert [job["stage"] for job in (whole, *whole["child_jobs"])] == ["pulling"] * 2
+    answered.set()
+    while not (whole := jobs.tree(outcome.job))["done"]:
+        await asyncio.sleep(0)
+    assert [job["errors"][0]["type"] for job in (whole, *whole["child_jobs"])] == ["ImagePullError"] * 2
+
+
 async def test_running_job_cannot_be_removed(jobs: Jobs) -> None:
     """Only what is done can be forgotten."""
     work = Work()
