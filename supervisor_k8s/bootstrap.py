@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from supervisor_k8s import upkeep
 from supervisor_k8s.api.app import create_waiting_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.listen import serve
@@ -75,7 +76,6 @@ from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
-from supervisor_k8s.upkeep import config_check, first_version, known_versions, latest_core, own_life
 from supervisor_k8s.wiring import checks, connect, key_of, verbs
 
 
@@ -159,7 +159,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     """Make every part and connect them. Nothing runs yet and nothing outside is touched. `may_act` raises while another
     Supervisor is in charge. `own_url` is where others reach us, None when no Service leads to us.
     """
-    jobs = Jobs(may_begin=may_act)
+    jobs = Jobs(may_begin=may_act, conditions=lambda job: conditions.check(job))  # noqa: PLW0108 - made below
     reconciler = Reconciler(
         cluster=cluster,
         render=lambda key: untouched(key) if rebuild.is_lost(key) else render(key, site, core, addons, shared),
@@ -181,14 +181,14 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     one_offs = OneOffs(cluster=cluster)
     preferences = Preferences(records=records, log_level=settings.log_level)
-    versions = known_versions(settings, records, channel=lambda: str(preferences.get("channel")))
+    versions = upkeep.known_versions(settings, records, channel=lambda: str(preferences.get("channel")))
     core = Core(
         cluster=cluster,
         converge=converge,
         records=records,
         site=lambda: dns.site,
         image=settings.core_image.replace("{machine}", settings.machine),
-        first_version=lambda: first_version(settings.core_version, versions),
+        first_version=lambda: upkeep.first_version(settings.core_version, versions),
         neighbours=core_service.Neighbours(
             link_secrets=link.secrets,
             make_directories=volume.make_directories,
@@ -197,7 +197,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             core_state=home_assistant.state,
             wait_up=lambda within: home_assistant.wait_up(within=within),
             timezone=lambda: preferences.timezone,
-            latest=lambda: latest_core(versions, records),
+            latest=lambda: upkeep.latest_core(versions, records),
             poke=reconciler.poke,
         ),
     )
@@ -296,6 +296,10 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
     )
+    own = upkeep.own_life(
+        settings, cluster, own_pod, site, versions=versions, stage=stage, run=one_offs.run, resolution=resolution
+    )
+    conditions = upkeep.work_conditions(preferences, resolution, host, own, stage)
     services = Services(
         access=Access(
             cluster=cluster,
@@ -310,15 +314,13 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         core=core,
         core_update=CoreUpdate(
             core=core,
-            latest=lambda: latest_core(versions, records),
+            latest=lambda: upkeep.latest_core(versions, records),
             components=home_assistant.components,
             report=resolution.report,
             settle=resolution.settle,
         ),
-        config_check=config_check(core, preferences, site, run=one_offs.run),
-        own=own_life(
-            settings, cluster, own_pod, site, versions=versions, stage=stage, run=one_offs.run, resolution=resolution
-        ),
+        config_check=upkeep.config_check(core, preferences, site, run=one_offs.run),
+        own=own,
         versions=versions,
         repositories=repositories,
         discovery=discovery,
@@ -354,6 +356,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         core_watchdog=core_watchdog,
         recovery=recovery,
         rebuild=rebuild,
+        own_updates=upkeep.own_updates(jobs, versions, own, conditions),
         images=images,
         one_offs=one_offs,
         link=link,

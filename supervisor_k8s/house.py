@@ -34,6 +34,7 @@ from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
 from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.one_offs import OneOffs
+from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.state.records import Records
@@ -60,6 +61,7 @@ class House:
     core_watchdog: CoreWatchdog
     recovery: AddonRecovery
     rebuild: AddonRebuild
+    own_updates: OwnUpdates
     images: Images
     one_offs: OneOffs
     link: Link
@@ -93,8 +95,9 @@ class House:
             looking = (self.reconciler.run, self.services.dns.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self._talk_to_core):
                 tasks.create_task(begin())
-            own = (self.services.versions.run, self.services.resolution.run, self.notices.run, self.log_keeper.run)
-            for begin in (*own, self.pod_troubles.run, self.addon_watchdog.run, self.core_watchdog.run):
+            own = (self.services.versions.run, self.services.resolution.run, self.own_updates.run)
+            watching = (self.notices.run, self.log_keeper.run, self.pod_troubles.run)
+            for begin in (*own, *watching, self.addon_watchdog.run, self.core_watchdog.run):
                 tasks.create_task(begin())
             await until_done(self._finish_what_was_left)
             while True:

@@ -77,12 +77,22 @@ class Progress:
         return await self._jobs.nested(name, reference, work, parent=self.uuid, keep=keep)
 
 
+async def _nothing_is_needed(_job: str) -> None:
+    """There are no conditions."""
+
+
 class Jobs:
     """All running work and the finished jobs that are kept."""
 
-    def __init__(self, *, may_begin: Callable[[], None] = lambda: None) -> None:
-        """`may_begin` raises while no work may begin."""
+    def __init__(
+        self,
+        *,
+        may_begin: Callable[[], None] = lambda: None,
+        conditions: Callable[[str], Awaitable[None]] = _nothing_is_needed,
+    ) -> None:
+        """`may_begin` raises while no work may begin, `conditions` while the job of this name may not."""
         self._may_begin = may_begin
+        self._conditions = conditions
         self.event: Signal[Mapping[str, Any]] = Signal()
         """Messages for Core's `supervisor/event`, one for every change."""
         self._entries: dict[str, _Entry] = {}
@@ -110,11 +120,12 @@ class Jobs:
 
         `group` is what the work excludes others from (`app_<slug>`, `home_assistant_core`): BusyError when taken, but
         with `queue` the job waits for its turn, not begun. `keep` leaves the finished job readable until it is deleted.
-        What `work` raises, this raises.
+        What `work` raises, this raises, and what hinders a job of this name.
         """
         if self._tasks is None:
             raise NotReadyError("Work is not accepted yet")
         self._may_begin()
+        await self._conditions(name)
         waits = group in self._busy
         if waits and not queue:
             raise BusyError(group=group)

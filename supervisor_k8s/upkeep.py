@@ -1,17 +1,23 @@
-"""How the parts are built that look after versions: what is offered, checks of a configuration, our own update."""
+"""How the parts are built that look after versions: what is offered, checks of a configuration, our own update, and
+what must be given before anything goes to another version.
+"""
 
 from collections.abc import Awaitable, Callable
 
 from supervisor_k8s.house import VERSION, Stage
+from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import offered
 from supervisor_k8s.remote.version_file import VersionFile
+from supervisor_k8s.services.conditions import Conditions
 from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import FIRST_VERSION, Core
+from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.own_life import OwnLife, Rollouts
+from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.versions import KnownFile, Versions
@@ -77,4 +83,24 @@ def own_life(  # noqa: PLR0913 - the parts that our own life touches
         stage=stage,
         run=run,
         resolution=resolution,
+    )
+
+
+def own_updates(jobs: Jobs, versions: Versions, own: OwnLife, conditions: Conditions) -> OwnUpdates:
+    """Those that nobody asks for."""
+    return OwnUpdates(jobs=jobs, reload=versions.reload, offered=own.offered, may=conditions.check, update=own.update)
+
+
+def work_conditions(
+    preferences: Preferences, resolution: Resolution, host: Host, own: OwnLife, stage: Stage
+) -> Conditions:
+    """As far as they may be unmet here."""
+    return Conditions(
+        ignored=lambda: preferences.get("ignore_conditions"),
+        unhealthy=lambda: resolution.unhealthy,
+        state=lambda: stage.name,
+        disk=host.disk,
+        outdated=lambda: own.offered()[1],
+        auto_update=lambda: bool(preferences.get("auto_update")),
+        found_full=resolution.look_soon,
     )

@@ -6,15 +6,9 @@ import voluptuous as vol
 
 from supervisor_k8s.api.answers import Job, JobsInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
+from supervisor_k8s.model.condition import Condition
 
-CONDITIONS = (
-    "architecture_supported", "auto_update", "free_space", "frozen", "haos", "healthy",
-    "home_assistant_core_supported", "host_network", "internet_host", "internet_system", "mount_available", "os_agent",
-    "os_supported", "plugins_updated", "running", "supervisor_updated",
-)  # fmt: skip
-"""What clients may ask to be ignored (aiohasupervisor 0.8.1 `JobCondition`)."""
-
-OPTIONS = {vol.Optional("ignore_conditions"): [vol.In(CONDITIONS)]}
+OPTIONS = {vol.Optional("ignore_conditions"): [vol.In([str(condition) for condition in Condition])]}
 
 
 async def info(call: Call) -> JobsInfo:

@@ -175,7 +175,7 @@ def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime)
         **cast("HostUnknown", dict.fromkeys(HostUnknown.__annotations__)),
         "disk_total": round(disk.total / GIB, 1),
         "disk_used": round(disk.used / GIB, 1),
-        "disk_free": round(disk.free / GIB, 1),
+        "disk_free": disk.free_gib,
         "features": list(FEATURES),
         "hostname": machine.name,
         "operating_system": machine.system,

@@ -37,6 +37,15 @@ class Disk:
     used: int
     free: int
 
+    @property
+    def is_full(self) -> bool:
+        """Whether too little is free for new versions, in upstream's measure."""
+        return self.free < LOW_SPACE
+
+    @property
+    def free_gib(self) -> float:
+        return round(self.free / GIB, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Interface:
@@ -108,7 +117,7 @@ class Host:
     async def check_space(self) -> Sequence[Fault]:
         """For the check `free_space`."""
         disk = await self.disk()
-        return [Fault(Cause.FREE_SPACE, Context.SYSTEM)] if disk.free < LOW_SPACE else []
+        return [Fault(Cause.FREE_SPACE, Context.SYSTEM)] if disk.is_full else []
 
     def _node_info(self, fact: str) -> str | None:
         """What the kubelet says of our node."""

@@ -26,9 +26,7 @@ LAST_LINES = 20
 
 
 class Stage(Protocol):
-    """How far our process is (house.Stage)."""
-
-    name: str
+    """Our process (house.Stage)."""
 
     async def stop(self) -> None:
         """Begin our end."""
@@ -71,10 +69,7 @@ class OwnLife:
         return latest or self.version, is_newer(latest, self.version)
 
     async def restart(self) -> None:
-        """Begin it, and return. RefusedError while we are not running yet, in upstream's words."""
-        if self.stage.name != "running":
-            said = f"'Supervisor.restart' blocked from execution, system is not running - {self.stage.name}"
-            raise RefusedError(said)
+        """Begin it, and return."""
         try:
             await self.cluster.roll_out(self.deployment, images={})
         except ClusterError as error:

@@ -84,6 +84,22 @@ async def test_options(home: Home) -> None:
     assert (await client.jobs.info()).ignore_conditions == []
 
 
+async def test_conditions_hold_work_back(home: Home) -> None:
+    """In upstream's words, without a key and before there is a job; who has the condition ignored goes on."""
+    home.house.services.resolution.mark_unhealthy("setup")
+    path = f"/store/addons/{SLUG}/install"
+    for body in ({}, {"background": True}):
+        answer = await home.raw("POST", path, json=body)
+        said = "'AppManager.install' blocked from execution, system is not healthy - setup"
+        assert (answer.status, answer.json) == (400, {"result": "error", "message": said})
+    assert told(home, "app_manager_install") == []
+    assert (await home.raw("POST", "/core/update", json={"version": "2026.11.1"})).status == 400
+    await home.client().jobs.set_options(JobsOptions(ignore_conditions=[JobCondition.HEALTHY]))
+    assert (await home.raw("POST", path)).status == 200
+    await home.client().jobs.reset()
+    assert (await home.raw("POST", f"/addons/{SLUG}/rebuild", json={"force": True})).status == 400
+
+
 async def test_core_sees_every_change(home: Home) -> None:
     """An install tells begin, its stages and its end, in order, under the name upstream gives it."""
     await home.client().store.install_addon("core_mosquitto", StoreAddonInstall(background=True))

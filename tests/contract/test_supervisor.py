@@ -212,6 +212,30 @@ async def test_an_update_of_ours(offered: Home) -> None:
     assert offered.cluster.select("Job", {}) == []
 
 
+async def test_an_update_of_ours_comes_first(offered: Home) -> None:
+    """Nothing new is installed by a Supervisor that is not the newest; in upstream's words."""
+    answer = await offered.raw("POST", "/store/addons/core_mosquitto/install")
+    said = "'AppManager.install' blocked from execution, supervisor needs to be updated first"
+    assert (answer.status, answer.message) == (400, said)
+
+
+async def test_an_update_of_ours_by_itself(offered: Home) -> None:
+    """As long as the user has not switched it off; Core follows it like one that was asked for."""
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
+    await offered.raw("POST", "/supervisor/options", json={"auto_update": False})
+    await offered.house.own_updates.look()
+    assert await image(offered) == f"{OURS}:2026.11.0"
+    await offered.raw("POST", "/supervisor/options", json={"auto_update": True})
+    await offered.house.own_updates.look()
+    assert await image(offered) == f"{OURS}:{NEW}"
+    jobs: list[str] = []
+    async with asyncio.timeout(30):
+        while not jobs:
+            await asyncio.sleep(0.01)
+            jobs = [event["data"]["name"] for event in offered.core.events if event["event"] == "job"]
+    assert set(jobs) == {"supervisor_update"}
+
+
 async def test_an_update_that_cannot_take_over(offered: Home) -> None:
     """Nothing is changed; who asked hears the new version's own words, and there is an issue until one succeeds."""
     says = ("The Supervisor's account may not: get nodes. Apply the manifests of this version",)
