@@ -38,6 +38,7 @@ from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_input import AddonInput
+from supervisor_k8s.services.addon_place import AddonPlace
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
 from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_settings import AddonSettings
@@ -309,6 +310,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         ),
         addons=addons,
         addon_input=AddonInput(cluster=cluster, config=addons.config),
+        addon_place=AddonPlace(cluster=cluster, pods=addons.pods),
         addon_settings=addon_settings,
         leaks=leaks,
         core=core,

@@ -56,6 +56,8 @@ def _installed(services: Services) -> AddonList:
 async def info(call: Call) -> AddonInfo | NotInstalledInfo:
     """An add-on that is only in the store answers too: the frontend shows its page from here."""
     slug = call.addon
+    if call.caller is not None and call.caller.slug == slug:
+        await call.services.addon_place.told(slug)
     try:
         answer = await shown.addon_info(call.services, slug)
     except AddonNotInstalledError:

@@ -14,6 +14,7 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_input import AddonInput
+from supervisor_k8s.services.addon_place import AddonPlace
 from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addons import Addons
 from supervisor_k8s.services.config_check import ConfigCheck
@@ -43,6 +44,7 @@ class Services:
     access: Access
     addons: Addons
     addon_input: AddonInput
+    addon_place: AddonPlace
     addon_settings: AddonSettings
     leaks: Leaks
     core: Core

@@ -1,24 +1,36 @@
-"""`/network/…`: the pod's own interface, read-only. Add-ons bind to what they find here, so it must be one they see."""
+"""`/network/…`: one interface, read-only. Add-ons bind to what they find here: to an add-on it is its own pod's, to
+everybody else ours.
+"""
 
 from supervisor_k8s.api import views
 from supervisor_k8s.api.answers_host import NetworkInfo, NetworkInterface
 from supervisor_k8s.api.routes import Call, Route, get
 from supervisor_k8s.errors import NotFoundError
+from supervisor_k8s.model.status import NO_ADDRESS
+from supervisor_k8s.services.host import Interface
 
 
 async def info(call: Call) -> NetworkInfo:
     return views.network_info(
-        call.services.host.interface(),
+        await _interface(call),
         dns=call.services.dns.site.dns_address,
         internet=call.services.repositories.reachable,
     )
 
 
 async def interface_info(call: Call) -> NetworkInterface:
-    name, interface = call.part("interface"), call.services.host.interface()
+    name, interface = call.part("interface"), await _interface(call)
     if interface is None or name not in (interface.name, "default"):
         raise NotFoundError(f"Interface {name} does not exist")
     return views.interface(interface)
+
+
+async def _interface(call: Call) -> Interface | None:
+    own, slug = call.services.host.interface(), call.caller.slug if call.caller else None
+    if own is None or slug is None:
+        return own
+    address = await call.services.addon_place.told(slug)
+    return None if address == NO_ADDRESS else own.in_pod(address, call.services.dns.site.dns_address)
 
 
 ROUTES: tuple[Route, ...] = (

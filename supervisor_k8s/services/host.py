@@ -25,6 +25,8 @@ STAT_WAIT = 5.0
 GIB = 2**30
 LOW_SPACE = 2 * GIB
 """Free bytes below which the volume counts as full; upstream's figure."""
+NO_HARDWARE = "00:00:00:00:00:00"
+"""Where nobody knows the hardware address."""
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
 _ROUTE_DESTINATION, _ROUTE_GATEWAY = 1, 2
 
@@ -49,13 +51,27 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """The network interface with the default route, as our pod has it."""
+    """The network interface with the default route, as a pod has it."""
 
     name: str
     mac: str
     address: ipaddress.IPv4Interface
     gateway: ipaddress.IPv4Address | None
     nameservers: tuple[ipaddress.IPv4Address, ...]
+
+    def in_pod(self, address: str, nameserver: str) -> "Interface":
+        """The same in another pod, at `address`: named and sized alike, for one plugin made both. The gateway is known
+        where it serves that address too; the hardware address is not.
+        """
+        placed = ipaddress.IPv4Interface(f"{address}/{self.address.network.prefixlen}")
+        routed = placed.network.num_addresses == 1
+        return Interface(
+            name=self.name,
+            mac=NO_HARDWARE,
+            address=placed,
+            gateway=self.gateway if routed or placed.network == self.address.network else None,
+            nameservers=(ipaddress.IPv4Address(nameserver),),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +151,7 @@ class Host:
             return None
         return Interface(
             name=name,
-            mac=_text(Path("/sys/class/net") / name / "address").strip() or "00:00:00:00:00:00",
+            mac=_text(Path("/sys/class/net") / name / "address").strip() or NO_HARDWARE,
             address=address,
             gateway=gateway,
             nameservers=nameservers(_text(Path("/etc/resolv.conf"))),

@@ -61,7 +61,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
     pages = Recipe(
         name=PAGES,
         context=ours / "addon-pages",
-        inputs=("serve.py", "page"),
+        inputs=("ask.py", "serve.py", "page"),
         bases=(bases[STABLE],),
     )
     return [

@@ -53,6 +53,25 @@ async def test_info(home: Home) -> None:
     assert (info.long_description, info.changelog, info.documentation) == ("A broker\n", True, True)
 
 
+async def test_who_am_i_in_the_first_second(home: Home) -> None:
+    """An add-on asks before its kubelet has said where it is: it is told where, and on which interface."""
+    await home.install("core_panel", start=True)
+    (pod,) = pods(home, "core_panel")
+    home.cluster.set_status("Pod", pod, podIP=None, podIPs=None)
+    token = home.addon_token("core_panel")
+    async with asyncio.TaskGroup() as asking:
+        info = asking.create_task(home.raw("GET", "/addons/self/info", token=token))
+        network = asking.create_task(home.raw("GET", "/network/info", token=token))
+        assert (await home.client().addons.addon_info("core_panel")).ip_address.compressed == "0.0.0.0"
+        await asyncio.wait({info, network}, timeout=0.1)
+        assert not info.done()
+        home.cluster.set_status("Pod", pod, podIP="10.42.9.9", podIPs=[{"ip": "10.42.9.9"}])
+    assert info.result().data["ip_address"] == "10.42.9.9"
+    for interface in network.result().data["interfaces"]:
+        assert [address.partition("/")[0] for address in interface["ipv4"]["address"]] == ["10.42.9.9"]
+        assert interface["ipv4"]["nameservers"] == [network.result().data["docker"]["dns"]]
+
+
 async def test_info_of_one_that_is_only_in_the_store(shared: Home) -> None:
     """The frontend shows its page from the same route: `installed` is false and the state unknown."""
     answer = (await shared.raw("GET", f"/addons/{SLUG}/info")).data

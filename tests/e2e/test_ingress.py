@@ -1,38 +1,18 @@
 """An add-on's page in a person's browser: Chromium, Home Assistant's frontend, real Core, us, the add-on."""
 
 import hashlib
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import FrameLocator, Page
 
-from tests.cluster import paths
-
 from .browser import at_home
 from .house import Core, Kubectl, Supervisor, becomes
 
-SLUG = "local_pages"
 UPLOAD = 200 * 1024 * 1024
 SPARE = 40 * 1024
 """KiB that our process may take more while bodies many times as large go through it."""
-
-
-@pytest.fixture
-async def pages(supervisor: Supervisor) -> AsyncIterator[str]:
-    """The add-on with a page, in the user's own folder of add-ons; installed and started."""
-    folder = paths.from_environment().volumes / "shared" / "addons" / "local" / "pages"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(paths.REPOSITORY / "tests" / "images" / "addon-pages" / "config.yaml", folder)
-    assert (await supervisor.post("/store/reload")).status == 200
-    assert (await supervisor.post(f"/store/addons/{SLUG}/install")).status == 200
-    assert (await supervisor.post(f"/addons/{SLUG}/options", ingress_panel=True)).status == 200
-    assert (await supervisor.post(f"/addons/{SLUG}/start")).status == 200
-    yield SLUG
-    assert (await supervisor.post(f"/addons/{SLUG}/uninstall")).status == 200
-    shutil.rmtree(folder)
-    assert (await supervisor.post("/store/reload")).status == 200
 
 
 @pytest.fixture

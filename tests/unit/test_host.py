@@ -1,12 +1,13 @@
-"""The host as far as a pod can see it: room on the shared volume."""
+"""The host as far as a pod can see it: room on the shared volume, interfaces of pods."""
 
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
 import pytest
 
 from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model.issue import Cause, Context, Fault
-from supervisor_k8s.services.host import LOW_SPACE, Host
+from supervisor_k8s.services.host import LOW_SPACE, NO_HARDWARE, Host, Interface
 
 
 def host(share: Path) -> Host:
@@ -29,3 +30,30 @@ async def test_a_volume_that_is_not_there(tmp_path: Path) -> None:
     """Cannot be looked at, which is no fault of its size."""
     with pytest.raises(RefusedError):
         await host(tmp_path / "none").check_space()
+
+
+@pytest.mark.parametrize(
+    ("own", "pod", "gateway"),
+    [
+        ("10.42.0.5/24", "10.42.0.9/24", IPv4Address("10.42.0.1")),
+        ("10.42.0.5/24", "10.42.7.9/24", None),
+        ("10.42.0.5/32", "10.42.7.9/32", IPv4Address("10.42.0.1")),
+    ],
+    ids=["on our node", "on another node", "every pod alone"],
+)
+def test_the_interface_of_another_pod(own: str, pod: str, gateway: IPv4Address | None) -> None:
+    """Named and sized as ours; our gateway where it is that pod's too; the names' server that it asks."""
+    ours = Interface(
+        name="eth0",
+        mac="0a:58:0a:2a:00:05",
+        address=IPv4Interface(own),
+        gateway=IPv4Address("10.42.0.1"),
+        nameservers=(IPv4Address("10.96.0.10"),),
+    )
+    assert ours.in_pod(pod.partition("/")[0], "10.96.0.30") == Interface(
+        name="eth0",
+        mac=NO_HARDWARE,
+        address=IPv4Interface(pod),
+        gateway=gateway,
+        nameservers=(IPv4Address("10.96.0.30"),),
+    )
