@@ -59,13 +59,10 @@ async def info(call: Call) -> AddonInfo | NotInstalledInfo:
     if call.caller is not None and call.caller.slug == slug:
         await call.services.addon_place.told(slug)
     try:
-        answer = await shown.addon_info(call.services, slug)
+        return await shown.addon_info(call.services, slug, with_options=_may_see_options(call, slug))
     except AddonNotInstalledError:
         options = call.services.repositories.addon(slug).options
         return {**await shown.store_info(call.services, slug), "state": AddonState.UNKNOWN, "options": options}
-    if not _may_see_options(call, slug):
-        answer["options"] = {}
-    return answer
 
 
 def _may_see_options(call: Call, slug: str) -> bool:

@@ -45,7 +45,7 @@ LONGEST_BODY = 60.0
 """Seconds that it may take until it is here; more is answered with 408."""
 
 AREAS = (
-    root, supervisor, homeassistant, core_proxy, store, addons, services, discovery, ingress, ingress_proxy, jobs,
+    root, supervisor, homeassistant, core_proxy, addons, store, services, discovery, ingress, ingress_proxy, jobs,
     resolution, host, host_logs, network, backups, security, registries, plugins, dns, auth_users,
 )  # fmt: skip
 

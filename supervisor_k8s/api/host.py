@@ -6,12 +6,15 @@ from supervisor_k8s.api import views
 from supervisor_k8s.api.answers_host import DiskUsage, HardwareAudio, HardwareInfo, HostInfo, HostServices
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import NotFoundError
+from supervisor_k8s.services.host import boot_time
 
 
 async def info(call: Call) -> HostInfo:
     services = call.services
     disk = await services.host.disk()
-    return views.host_info(services.host.machine(), disk, services.preferences.get("timezone"), datetime.now(UTC))
+    return views.host_info(
+        services.host.machine(), disk, services.preferences.get("timezone"), datetime.now(UTC), boot_time()
+    )
 
 
 async def reload(_call: Call) -> None:

@@ -1,7 +1,7 @@
 """Gathers what a reply about add-ons says, from the services that know the parts."""
 
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 from supervisor_k8s.api import views
 from supervisor_k8s.api.answers_addons import AddonInfo, StoreInfo, StoreItem
@@ -47,13 +47,31 @@ def kept[T](services: Services, name: str, made_of: tuple[object, ...], make: Ca
     return cast("T", services.memo.get(name, made_of, lambda: written(make())))
 
 
-async def addon_info(services: Services, slug: str) -> AddonInfo:
-    """`GET /addons/<slug>/info` of an installed add-on."""
-    answer = views.addon_info(addon(services, slug))
-    if services.repositories.has(slug):
-        answer["long_description"] = await services.repositories.readme(slug)
-        answer["translations"] = await services.repositories.translations(slug)
-    return answer
+async def addon_info(services: Services, slug: str, *, with_options: bool) -> AddonInfo:
+    """`GET /addons/<slug>/info` of an installed add-on, as it was written. AddonNotFoundError,
+    AddonNotInstalledError.
+    """
+    services.addons.get(slug)
+    texts = await _texts(services, slug)
+    known: dict[tuple[str, bool], Any] = services.memo.get("addon infos", addons_made_of(services), dict)
+    if (slug, with_options) not in known:
+        answer = views.addon_info(addon(services, slug))
+        answer["long_description"], answer["translations"] = texts
+        if not with_options:
+            answer["options"] = {}
+        known[slug, with_options] = written(answer)
+    return cast("AddonInfo", known[slug, with_options])
+
+
+async def _texts(services: Services, slug: str) -> tuple[str | None, Mapping[str, Any]]:
+    """README and translations as they were when the store was read: to parse a dozen files takes longer than all else
+    that an answer needs. Whoever edits an add-on of their own has its store read again for its manifest, too.
+    """
+    known: dict[str, Any] = services.memo.get("texts", (services.repositories.catalogue,), dict)
+    if slug not in known:
+        repositories = services.repositories
+        known[slug] = await repositories.readme(slug), await repositories.translations(slug)
+    return cast("tuple[str | None, Mapping[str, Any]]", known[slug])
 
 
 def store_items(services: Services) -> list[StoreItem]:

@@ -170,7 +170,8 @@ def own_update(version: str) -> Update:
     return {"update_type": "supervisor", "panel_path": "/update-available/supervisor", "version_latest": version}
 
 
-def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime) -> HostInfo:
+def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime, booted: int | None) -> HostInfo:
+    """`booted` is in microseconds since the epoch."""
     return {
         **cast("HostUnknown", dict.fromkeys(HostUnknown.__annotations__)),
         "disk_total": round(disk.total / GIB, 1),
@@ -182,7 +183,7 @@ def host_info(machine: Machine, disk: Disk, timezone: str | None, now: datetime)
         "kernel": machine.kernel,
         "timezone": timezone,
         "dt_utc": now.isoformat(),
-        "boot_timestamp": machine.booted,
+        "boot_timestamp": booted,
     }
 
 

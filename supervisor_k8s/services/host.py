@@ -76,11 +76,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The node, as far as a pod sees it. `booted` is in microseconds since the epoch."""
+    """The node, as far as a pod sees it."""
 
     name: str
     kernel: str
-    booted: int | None
     system: str | None
     """Its operating system, for people; None where we may not ask for nodes."""
 
@@ -115,7 +114,6 @@ class Host:
         return Machine(
             name=node or system.nodename,
             kernel=self._node_info("kernelVersion") or system.release,
-            booted=boot_time(),
             system=self._node_info("osImage"),
         )
 

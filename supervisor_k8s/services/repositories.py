@@ -26,6 +26,7 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.repository import LOCAL, RepositoryInfo, parse_url, slug_of
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.store.catalogue import (
+    AddonFiles,
     Catalogue,
     CatalogueReader,
     Source,
@@ -139,8 +140,7 @@ class Repositories:
 
     def has_file(self, slug: str, name: str) -> bool:
         """Whether `icon.png`, `logo.png`, `CHANGELOG.md`, `DOCS.md` or another file lies beside the manifest."""
-        files = self.catalogue.files.get(slug)
-        return files is not None and name in files.names
+        return self._beside(slug, name) is not None
 
     async def icon(self, slug: str) -> bytes:
         """PNG; RefusedError when there is none, StoreAddonNotFoundError for an unknown add-on."""
@@ -164,7 +164,7 @@ class Repositories:
 
     async def translations(self, slug: str) -> Mapping[str, Mapping[str, Any]]:
         """Language to `{"configuration": …, "network": …}`; empty for an unknown add-on."""
-        files = self.catalogue.files.get(slug)
+        files = self._beside(slug, "translations")
         return {} if files is None else await asyncio.to_thread(files.translations)
 
     # --- changing --------------------------------------------------------------------------------------------
@@ -318,8 +318,13 @@ class Repositories:
         return None if content is None else content.decode(errors="replace")
 
     async def _file(self, slug: str, name: str, limit: int) -> bytes | None:
-        files = self.catalogue.files.get(slug)
+        files = self._beside(slug, name)
         return None if files is None else await asyncio.to_thread(files.read, name, limit=limit)
+
+    def _beside(self, slug: str, name: str) -> AddonFiles | None:
+        """The add-on's files, when this one is among them."""
+        files = self.catalogue.files.get(slug)
+        return files if files is not None and name in files.names else None
 
     def _absent(self, slug: str, kind: str) -> str:
         return f"No {kind} found for app {slug}!" if self.has(slug) else str(StoreAddonNotFoundError(app=slug))

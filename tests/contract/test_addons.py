@@ -1,6 +1,9 @@
 """`/addons/…`: an installed add-on's life."""
 
 import asyncio
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
@@ -13,6 +16,7 @@ from aiohasupervisor.models import (
 )
 
 from supervisor_k8s.errors import ClusterUnavailableError
+from tests import builders
 from tests.contract.house import Home
 from tests.fakes import Behaviour
 
@@ -339,3 +343,47 @@ async def test_uninstall(home: Home) -> None:
     assert not (home.share / "addons" / "data" / SLUG).exists()
     await home.install(SLUG)
     assert (await home.client().addons.addon_info(SLUG)).boot == "auto"
+
+
+async def local_addon(home: Home, slug: str, **manifest: Any) -> Path:
+    """One that its user wrote; the folder with its manifest, which the store has read."""
+    folder = home.share / "addons" / "local" / slug
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(builders.manifest(slug=slug, **manifest)))
+    assert (await home.raw("POST", "/store/reload")).status == 200
+    return folder
+
+
+async def test_options_are_for_who_may_see_them(home: Home) -> None:
+    """Another add-on without a role sees none, whoever asked before; an add-on sees its own."""
+    await local_addon(home, "nosy", hassio_api=True)
+    for slug in (SLUG, "local_nosy"):
+        await home.install(slug, start=True)
+    path, own = f"/addons/{SLUG}/info", {"logins": [], "require_certificate": False}
+    for _ in range(2):
+        assert (await home.raw("GET", path)).data["options"] == own
+        assert (await home.raw("GET", path, token=home.addon_token("local_nosy"))).data["options"] == {}
+        assert (await home.raw("GET", "/addons/self/info", token=home.addon_token(SLUG))).data["options"] == own
+
+
+async def test_info_follows_every_change(home: Home) -> None:
+    """Of the options, of the state, and of what lies beside the manifest once the store has been read again."""
+
+    async def shown() -> dict[str, Any]:
+        return dict((await home.raw("GET", "/addons/local_mine/info")).data)
+
+    folder = await local_addon(home, "mine", options={"port": 1}, schema={"port": "int"})
+    await home.install("local_mine")
+    assert ((await shown())["long_description"], (await shown())["translations"]) == (None, {})
+    (folder / "README.md").write_text("Mine")
+    (folder / "translations").mkdir()
+    (folder / "translations" / "en.yaml").write_text("configuration: {port: {name: Port}}")
+    await home.raw("POST", "/store/reload")
+    assert (await shown())["long_description"] == "Mine"
+    assert (await shown())["translations"]["en"]["configuration"]["port"]["name"] == "Port"
+    await home.raw("POST", "/addons/local_mine/options", json={"options": {"port": 2}})
+    assert (await shown())["options"] == {"port": 2}
+    await home.raw("POST", "/addons/local_mine/start")
+    assert (await shown())["state"] == "started"
+    await home.raw("POST", "/addons/local_mine/uninstall")
+    assert (await shown())["installed"] is False
