@@ -17,6 +17,7 @@ the control plane of it (`controlplane.py`). Everything is check-then-act, so
     scratch.py       images of single static binaries, without a builder
     clusterdns.py    CoreDNS in the cluster
     images.py        our images and their base images
+    imagestore.py    what containerd has of images, kept between clusters
     product.py       manifests/, and waiting until Home Assistant is there
     teardown.py      stop and down
 """

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import binaries, versions
+from . import binaries, imagestore, versions
 from .certs import write
 from .controlplane import ControlPlane
 from .paths import Paths
@@ -28,7 +28,7 @@ FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 
 CONTAINERD_CONFIG = """\
 version = 3
-root = "{root}/root"
+root = "{store}"
 state = "{root}/run"
 
 [grpc]
@@ -103,6 +103,7 @@ class Node:
             (self.paths.containerd / "cni").mkdir(parents=True, exist_ok=True)
             write(self.paths.containerd / "config.toml", self._containerd_config())
             write(self.paths.containerd / "cni" / "10-local.conflist", _cni(self.paths))
+            imagestore.take(self.paths)
             daemon = self._containerd()
             step.note("started" if daemon.ensure() else "running")
 
@@ -185,6 +186,7 @@ class Node:
 
     def _containerd_config(self) -> str:
         return CONTAINERD_CONFIG.format(
+            store=self.paths.image_store,
             root=self.paths.containerd,
             socket=self.paths.containerd_socket,
             sockets=self.paths.state / "s",

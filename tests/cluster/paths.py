@@ -8,6 +8,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import versions
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 STATE = Path("/var/lib/supervisor-k8s-local")
 
@@ -37,7 +39,7 @@ class Paths:
 
     @property
     def containerd(self) -> Path:
-        """Root, state, socket and configuration of our containerd."""
+        """State, socket and configuration of our containerd."""
         return self.state / "containerd"
 
     @property
@@ -55,9 +57,14 @@ class Paths:
         return self.state / "volumes"
 
     @property
+    def image_store(self) -> Path:
+        """Where our containerd keeps everything that is to last, see `imagestore.py`."""
+        return self.cache / "image-store" / versions.CONTAINERD
+
+    @property
     def imported(self) -> Path:
         """One stamp per image that was imported into containerd."""
-        return self.state / "imported"
+        return self.image_store / "imported"
 
     @property
     def image_cache(self) -> Path:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import buildah, firewall, footprint, mounts, process, versions
+from . import buildah, firewall, footprint, imagestore, mounts, process, versions
 from .node import FORWARD, Node
 from .paths import Paths
 from .process import Record
@@ -27,16 +27,21 @@ EMPTY_WAIT = 10.0
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def stop(ctx: Context, node: Node) -> None:
-    """End all processes and take away what a reboot would: mounts, interfaces, rules."""
+def stop(ctx: Context, node: Node, *, for_good: bool = False) -> None:
+    """End all processes and take away what a reboot would: mounts, interfaces, rules. `for_good` gives the image store
+    back, too.
+    """
     kubelet, proxy, containerd = node.daemons()
     with ctx.step("stop kubelet and kube-proxy"):
         kubelet.stop()
         proxy.stop()
     with ctx.step("end containers") as step:
         step.note(f"{_end_containers(ctx.paths)} ended")
-    with ctx.step("stop containerd"):
+    forgotten = for_good and imagestore.is_taken(ctx.paths) and containerd.running() and _pods_forgotten(ctx)
+    with ctx.step("stop containerd") as step:
         containerd.stop()
+        if forgotten:
+            imagestore.give_back(ctx.paths, step)
     with ctx.step("stop control plane"):
         for daemon in reversed(node.plane.daemons()):
             daemon.stop()
@@ -54,7 +59,7 @@ def stop(ctx: Context, node: Node) -> None:
 
 def down(ctx: Context, node: Node) -> None:
     """Stop, then remove every file outside of the cache and put settings back."""
-    stop(ctx, node)
+    stop(ctx, node, for_good=True)
     with ctx.step("unfinished image builds") as step:
         step.note(f"{buildah.discard_unfinished(ctx.paths, step)} ended")
     with ctx.step("files") as step:
@@ -68,6 +73,17 @@ def down(ctx: Context, node: Node) -> None:
             shutil.rmtree(ctx.paths.state)
         else:
             step.note("none")
+
+
+def _pods_forgotten(ctx: Context) -> bool:
+    """Whether containerd has nothing left but images. If not, they are imported once more by the next `up`."""
+    with ctx.step("forget pods") as step:
+        try:
+            imagestore.forget_pods(ctx.paths, step)
+        except Failed as error:
+            step.note(f"not now: {error}")
+            return False
+        return True
 
 
 def _end_containers(paths: Paths) -> int:

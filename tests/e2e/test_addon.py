@@ -188,7 +188,7 @@ async def _set_up_mqtt(core: Core) -> None:
         assert answer["type"] == "create_entry" or answer["errors"] == {"base": "cannot_connect"}, answer
         return bool(answer["type"] == "create_entry")
 
-    await becomes(submitted, what="Core connects to the broker by its name", within=10)
+    await becomes(submitted, what="Core connects to the broker by its name")
 
     async def loaded() -> bool:
         entries = await core.get("/api/config/config_entries/entry?domain=mqtt")
