@@ -61,7 +61,7 @@ async def test_our_restart_leaves_workloads_alone(kubectl: Kubectl, supervisor: 
     async def right() -> bool:
         return await supervisor.answers() and await supervisor.state(mosquitto) == "started"
 
-    await becomes(right, what="state started after our restart")
+    await becomes(right, what="state started after our restart", within=5)
     assert before == await _uids(kubectl)
 
 
