@@ -41,7 +41,7 @@ from supervisor_k8s.model.status import NO_ADDRESS, AddonState, Status, observe_
 from supervisor_k8s.model.token import digest
 from supervisor_k8s.model.versions import is_newer
 from supervisor_k8s.reconcile import Cluster, Live, Workload
-from supervisor_k8s.remote.home_assistant import CoreState, Door
+from supervisor_k8s.remote.core_api import CoreState, Door
 from supervisor_k8s.state.records import Records
 
 _LOGGER = logging.getLogger(__name__)

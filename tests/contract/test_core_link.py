@@ -9,7 +9,8 @@ import pytest
 from supervisor_k8s.errors import CoreAnswerError, CoreUnreachableError, TookTooLongError
 from supervisor_k8s.model.desired.link import LinkKeys
 from supervisor_k8s.remote.certificates import client_context, make_keys, utc_now
-from supervisor_k8s.remote.home_assistant import Door, HomeAssistant
+from supervisor_k8s.remote.core_api import Door
+from supervisor_k8s.remote.home_assistant import HomeAssistant
 from tests.fake_core import REFRESH_TOKEN, FakeCore
 
 COMPLETE = {"event": "supervisor_update", "update_key": "supervisor", "data": {"startup": "complete"}}

@@ -18,7 +18,7 @@ from supervisor_k8s.errors import (
 from supervisor_k8s.model.intent import CORE_KEY, Wanted
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Reconciler
-from supervisor_k8s.remote.home_assistant import CoreState
+from supervisor_k8s.remote.core_api import CoreState
 from supervisor_k8s.services.core import Core, Neighbours
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.state.records import Records
