@@ -17,6 +17,8 @@ QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
 DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
 """In a git URL; what is malformed is quoted without them."""
+ALLOWABLE = frozenset({"capabilities"})
+"""Classes of what add-ons may ask for (model.compatibility.Allow)."""
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -76,6 +78,13 @@ def _address(value: str) -> str:
         return str(ipaddress.IPv4Address(value))
     except ValueError:
         raise ValueError("an IPv4 address such as 10.96.0.20") from None
+
+
+def _classes(value: str) -> frozenset[str]:
+    classes = frozenset(word.strip() for word in value.split(",") if word.strip())
+    if classes - ALLOWABLE:
+        raise ValueError("any of " + ", ".join(sorted(ALLOWABLE)) + ", with commas between them")
+    return classes
 
 
 def _repositories(value: str) -> Mapping[str, str]:
@@ -185,6 +194,9 @@ class Settings:
         "SUPERVISOR_K8S_REPOSITORIES", _repositories, default_factory=lambda: dict(BUILT_IN_REPOSITORIES)
     )
     """The built-in stores: slug to git URL, as JSON."""
+    allow: frozenset[str] = _read("SUPERVISOR_K8S_ALLOW", _classes, default=frozenset())
+    """What add-ons may ask for beyond an ordinary container: `capabilities`. The namespace's Pod Security level
+    must let it pass, too."""
     pull_timeout: float = _read("SUPERVISOR_K8S_PULL_TIMEOUT", _seconds, default=1800.0)
     """Seconds an image may take to arrive on a node."""
     cluster_address: str | None = _read("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", _address, default=None)

@@ -37,6 +37,7 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         arch=ARCHITECTURES.get(platform.machine(), platform.machine()),
         machine=settings.machine,
         image_pull_policy=settings.image_pull_policy,
+        allowed=settings.allow,
     )
     return site, pod
 

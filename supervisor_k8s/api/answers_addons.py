@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, TypedDict
 
+from supervisor_k8s.model.compatibility import Verdict
 from supervisor_k8s.model.status import AddonState
 
 
@@ -148,6 +149,23 @@ class NotInstalledInfo(StoreInfo):
 
     state: AddonState
     options: Mapping[str, Any]
+
+
+class Need(TypedDict):
+    """What an add-on asks for, and how to allow it."""
+
+    what: str
+    how: str
+
+
+class Compatibility(TypedDict):
+    """`summary` is all of it for a person."""
+
+    verdict: Verdict
+    summary: str
+    denied: list[str]
+    needs: list[Need]
+    without: list[str]
 
 
 class StoreAddons(TypedDict):

@@ -10,7 +10,8 @@ from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.views import Assets, ShownAddon
 from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model.addon import AddonConfig
-from supervisor_k8s.model.availability import check_available
+from supervisor_k8s.model.availability import check_available, compatibility
+from supervisor_k8s.model.compatibility import Report, Verdict, sentence
 
 ICON, LOGO, CHANGELOG, DOCUMENTATION = "icon.png", "logo.png", "CHANGELOG.md", "DOCS.md"
 
@@ -92,7 +93,17 @@ async def store_info(services: Services, slug: str) -> StoreInfo:
     config = services.repositories.addon(slug)
     installed = _installed_versions(services).get(slug)
     answer = views.store_info(config, assets(services, slug), installed, available=available(services, config))
-    return {**answer, "long_description": await services.repositories.readme(slug)}
+    return {**answer, "long_description": _headed(report(services, config), await services.repositories.readme(slug))}
+
+
+def report(services: Services, config: AddonConfig) -> Report:
+    """What becomes of the add-on here."""
+    return compatibility(config, services.site, core_version=services.core.version)
+
+
+def _headed(found: Report, readme: str | None) -> str | None:
+    """The store's page of an add-on says first what somebody who installs it will lack."""
+    return readme if found.verdict is Verdict.RUNS else f"> {sentence(found)}\n\n{readme or ''}"
 
 
 def assets(services: Services, slug: str) -> Assets:

@@ -6,9 +6,9 @@ Texts for unknown add-ons differ from those of `/addons`, and `self` is no add-o
 import voluptuous as vol
 from aiohttp import web
 
-from supervisor_k8s.api import shown
+from supervisor_k8s.api import shown, views
 from supervisor_k8s.api.answers import JobStarted
-from supervisor_k8s.api.answers_addons import Repository, Store, StoreAddons, StoreInfo
+from supervisor_k8s.api.answers_addons import Compatibility, Repository, Store, StoreAddons, StoreInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import AddonAlreadyInstalledError, ForbiddenError, RefusedError
 from supervisor_k8s.jobs import Progress
@@ -38,6 +38,12 @@ async def addon(call: Call) -> StoreInfo:
 async def availability(call: Call) -> None:
     config = call.services.repositories.addon(call.part("app"))
     check_available(config, call.services.site, core_version=call.services.core.version)
+
+
+async def compatibility(call: Call) -> Compatibility:
+    """Our own: what becomes of the add-on on this cluster, before it is installed."""
+    config = call.services.repositories.addon(call.part("app"))
+    return views.compatibility(shown.report(call.services, config))
 
 
 async def install(call: Call) -> JobStarted | None:
@@ -168,6 +174,7 @@ ROUTES: tuple[Route, ...] = (
     get("/store/addons", addons),
     get("/store/addons/{app}", addon),
     get("/store/addons/{app}/availability", availability),
+    get("/store/addons/{app}/compatibility", compatibility),
     *_files("/store/addons"),
     *_files("/addons"),
     post("/store/addons/{app}/install/{version}", install, INSTALL),

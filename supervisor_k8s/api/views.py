@@ -15,6 +15,7 @@ from supervisor_k8s.api.answers_addons import (
     AddonInfo,
     AddonItem,
     Chosen,
+    Compatibility,
     Hardware,
     IngressPlace,
     Rights,
@@ -34,6 +35,7 @@ from supervisor_k8s.api.answers_host import (
 )
 from supervisor_k8s.model import ingress, naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.compatibility import Report, sentence
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.options import ui_schema
 from supervisor_k8s.model.rating import security_rating
@@ -145,6 +147,17 @@ def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, av
         **_store_rights(config),
         "detached": False,
         "long_description": assets.long_description,
+    }
+
+
+def compatibility(found: Report) -> Compatibility:
+    """`GET /store/addons/<slug>/compatibility`."""
+    return {
+        "verdict": found.verdict,
+        "summary": sentence(found),
+        "denied": [*([found.unfit] if found.unfit else []), *found.denied],
+        "needs": [{"what": need.what, "how": need.how} for need in found.needs],
+        "without": list(found.without),
     }
 
 

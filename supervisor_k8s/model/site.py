@@ -25,6 +25,8 @@ class Site:
     machine: str = "generic-x86-64"
     image_pull_policy: str = "IfNotPresent"
     selinux_level: str | None = None
+    allowed: frozenset[str] = frozenset()
+    """Classes of requests of add-ons that the administrator allows (`compatibility.Allow`)."""
     dns_address: str = ""
     """ClusterIP of Service `supervisor-dns`, IPv4; not known before that was made (`services/dns.py`)."""
 

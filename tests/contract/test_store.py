@@ -43,6 +43,7 @@ async def test_unknown_addon(shared: Home) -> None:
     for method, path in (
         ("GET", "/store/addons/none_such"),
         ("GET", "/store/addons/none_such/availability"),
+        ("GET", "/store/addons/none_such/compatibility"),
         ("POST", "/store/addons/none_such/install"),
         ("POST", "/addons/none_such/install"),
         ("POST", "/store/addons/none_such/update"),
@@ -52,6 +53,20 @@ async def test_unknown_addon(shared: Home) -> None:
         assert answer.json["error_key"] == "store_app_not_found_error"
         assert answer.json["extra_fields"] == {"app": "none_such"}
     assert (await shared.raw("POST", "/addons/self/install")).status == 404
+
+
+async def test_compatibility(shared: Home) -> None:
+    """What becomes of an add-on here can be read before it is installed; its page in the store begins with it where
+    there is something to say.
+    """
+    runs = (await shared.raw("GET", "/store/addons/core_mosquitto/compatibility")).data
+    assert (runs["verdict"], runs["summary"]) == ("runs", "It runs on this cluster.")
+    cannot = (await shared.raw("GET", "/store/addons/core_elsewhere/compatibility")).data
+    assert cannot["verdict"] == "cannot_run"
+    assert "armv7" in cannot["denied"][0]
+    page = (await shared.raw("GET", "/store/addons/core_elsewhere")).data["long_description"]
+    assert page.startswith("> It cannot run on this cluster. ")
+    assert cannot["summary"] in page
 
 
 async def test_texts_and_pictures(shared: Home) -> None:

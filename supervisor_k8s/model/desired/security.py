@@ -1,13 +1,14 @@
 """What an add-on's containers may do: security contexts of pod and containers. Pure.
 
 The program keeps the runtime's default capabilities, root and a writable root filesystem: images of Home Assistant's
-add-ons are built for that (s6 as PID 1). What the manifest asks for beyond that is granted only after
-`model/availability.py` let it pass.
+add-ons are built for that (s6 as PID 1). What the manifest asks for beyond that is granted only where its class is
+allowed; `model/compatibility.py` says what becomes of an add-on without it.
 """
 
 from typing import Any
 
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.compatibility import Allow
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
@@ -20,9 +21,9 @@ def pod_security(site: Site) -> Manifest:
     return context
 
 
-def program_security(config: AddonConfig) -> Manifest | None:
+def program_security(config: AddonConfig, site: Site) -> Manifest | None:
     """The program's own context; None leaves the runtime's defaults as they are."""
-    if not config.privileged:
+    if not config.privileged or Allow.CAPABILITIES not in site.allowed:
         return None
     return {"capabilities": {"add": sorted(set(config.privileged))}}
 

@@ -117,7 +117,7 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
 def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     once = config.startup == "once"
     ports = container_ports(config, launch.ports)
-    security = program_security(config)
+    security = program_security(config, site)
     container: dict[str, Any] = {
         "name": naming.ADDON_CONTAINER,
         "image": launch.image,
