@@ -37,7 +37,7 @@ class Request:
 
     what: str
     lost: str | None = None
-    """What the add-on lacks without it; None when programs notice nothing."""
+    """What the add-on lacks without it, where it does without."""
     essential: bool = False
     allow: Allow | None = None
     """What grants it; None: nothing does."""
@@ -80,19 +80,13 @@ class Report:
 DEVICES = "devices"
 _DEVICE_KEYS = ("devices", "usb", "uart", "gpio", "video")
 REQUESTS: Mapping[str, Request] = {
-    "host_network": Request(
-        "the node's own network",
-        "what is found by multicast (mDNS, SSDP), and ports that its manifest does not name",
-        essential=True,
-    ),
-    "host_pid": Request("the processes of the node", "a look at the node's processes", essential=True),
-    "host_ipc": Request("the shared memory of the node", "the node's shared memory", essential=True),
-    "full_access": Request("all devices of the node", "devices at the node", essential=True),
-    "docker_api": Request(
-        "a Docker daemon, which a Kubernetes node does not have", "its tools for Docker", essential=True
-    ),
-    "kernel_modules": Request("loading modules into the node's kernel", "drivers that it would load", essential=True),
-    "journald": Request("the node's journal", "the node's journal", essential=True),
+    "host_network": Request("the node's own network", essential=True),
+    "host_pid": Request("the processes of the node", essential=True),
+    "host_ipc": Request("the shared memory of the node", essential=True),
+    "full_access": Request("all devices of the node", essential=True),
+    "docker_api": Request("a Docker daemon, which a Kubernetes node does not have", essential=True),
+    "kernel_modules": Request("loading modules into the node's kernel", essential=True),
+    "journald": Request("the node's journal", essential=True),
     DEVICES: Request("devices at the node", "devices at the node (USB sticks, GPIO pins, cameras, graphics)"),
     "audio": Request("the node's sound", "sound from and to the node"),
     "host_dbus": Request("the node's D-Bus", "the node's D-Bus (Bluetooth and the like)"),
