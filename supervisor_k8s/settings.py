@@ -20,6 +20,9 @@ CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
 ALLOWABLE = frozenset({"capabilities"})
 """Classes of what add-ons may ask for (model.compatibility.Allow)."""
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
+WORKLOAD = re.compile(r"[-_.A-Za-z0-9]+")
+ATTACHMENT = re.compile(rf"({NAME.pattern}/)?{DOMAIN.pattern}(@(?!eth0$)[a-z][a-z0-9]{{0,14}})?")
+"""How Multus names a NetworkAttachmentDefinition; `eth0` is the cluster's own network in every pod."""
 
 
 class SettingsError(ValueError):
@@ -94,6 +97,23 @@ def _repositories(value: str) -> Mapping[str, str]:
     except json.JSONDecodeError:
         raise ValueError(right) from None
     if not isinstance(parsed, dict) or not all(isinstance(url, str) and url for url in parsed.values()):
+        raise ValueError(right)
+    return parsed
+
+
+def _networks(value: str) -> Mapping[str, str]:
+    right = (
+        "a JSON object of `homeassistant` or an add-on's slug to [<namespace>/]<NetworkAttachmentDefinition>"
+        '[@<interface>], several with commas between, such as {"homeassistant": "lan"}'
+    )
+    try:
+        parsed: Any = json.loads(value)
+    except json.JSONDecodeError:
+        raise ValueError(right) from None
+    if not isinstance(parsed, dict) or not all(
+        WORKLOAD.fullmatch(workload) and isinstance(names, str) and all(map(ATTACHMENT.fullmatch, names.split(",")))
+        for workload, names in parsed.items()
+    ):
         raise ValueError(right)
     return parsed
 
@@ -205,6 +225,9 @@ class Settings:
         "SUPERVISOR_K8S_CLUSTER_DOMAIN", _matches(DOMAIN, "a domain such as cluster.local"), default=None
     )
     """Domain of the cluster's Services; read from our pod's /etc/resolv.conf when unset."""
+    networks: Mapping[str, str] = _read("SUPERVISOR_K8S_NETWORKS", _networks, default_factory=dict)
+    """Further networks by Multus, as JSON: `homeassistant` or an add-on's slug to the NetworkAttachmentDefinition of
+    its second interface, `{"homeassistant": "lan", "core_matter_server": "lan@net1"}`; from its next start on."""
     service_account: str = _read(
         "SUPERVISOR_K8S_SERVICE_ACCOUNT", _text, default="/var/run/secrets/kubernetes.io/serviceaccount"
     )

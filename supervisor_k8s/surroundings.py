@@ -38,6 +38,7 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         machine=settings.machine,
         image_pull_policy=settings.image_pull_policy,
         allowed=settings.allow,
+        networks=settings.networks,
     )
     return site, pod
 

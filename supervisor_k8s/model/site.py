@@ -1,6 +1,7 @@
 """Where we run, as one value: everything a manifest needs that no add-on decides. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 HOUSE_DOMAIN = "local.hass.io"
 """Home Assistant's domain for the names of Core, add-ons and the Supervisor; nobody outside is asked about it."""
@@ -29,6 +30,8 @@ class Site:
     """Classes of requests of add-ons that the administrator allows (`compatibility.Allow`)."""
     dns_address: str = ""
     """ClusterIP of Service `supervisor-dns`, IPv4; not known before that was made (`services/dns.py`)."""
+    networks: Mapping[str, str] = field(default_factory=dict)
+    """Networks beside the cluster's, in Multus' words, by `homeassistant` or an add-on's slug."""
 
     @property
     def dns_searches(self) -> tuple[str, ...]:

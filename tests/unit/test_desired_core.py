@@ -64,6 +64,13 @@ def test_choices_of_the_record_reach_the_pod() -> None:
     assert "level: s0:c1" in golden.manifests(chosen)
 
 
+def test_core_in_a_second_network() -> None:
+    """Its pod asks Multus for it; no add-on's network is Core's."""
+    site = replace(SITE, networks={"homeassistant": "lan@net1", "core_finder": "iot"})
+    (made,) = launched(TODAY, CoreRecord(version=TODAY), site)
+    assert made["spec"]["template"]["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"] == "lan@net1"
+
+
 def test_a_stopped_core_has_no_pod_and_the_same_template() -> None:
     """Stopping changes the number and nothing else."""
     objects = launched(TODAY, CoreRecord(version=TODAY))

@@ -1,6 +1,7 @@
 """Settings: everything wrong is named at once, in words that say what would be right."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_all_that_is_wrong_is_named_at_once() -> None:
         ("SUPERVISOR_K8S_REPOSITORIES", "core"),
         ("SUPERVISOR_K8S_REPOSITORIES", '["core"]'),
         ("SUPERVISOR_K8S_REPOSITORIES", '{"core": 1}'),
+        ("SUPERVISOR_K8S_NETWORKS", "lan"),
+        ("SUPERVISOR_K8S_NETWORKS", '["lan"]'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": ["lan"]}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": ""}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": "lan,"}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": "Lan"}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": "a/b/c"}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"homeassistant": "lan@eth0"}'),
+        ("SUPERVISOR_K8S_NETWORKS", '{"an add-on": "lan"}'),
     ],
 )
 def test_malformed_values_are_refused(variable: str, value: str) -> None:
@@ -66,6 +76,13 @@ def test_repositories_are_json() -> None:
     """The built-in stores can be replaced."""
     given = {**REQUIRED, "SUPERVISOR_K8S_REPOSITORIES": '{"core": "http://git/core.git"}'}
     assert {"core": "http://git/core.git"} == Settings.from_environment(given).repositories
+
+
+def test_further_networks() -> None:
+    """In another namespace or not, with the interface's name or without, one or several."""
+    wanted = {"homeassistant": "lan", "core_matter_server": "home/lan.one@net1,iot"}
+    given = {**REQUIRED, "SUPERVISOR_K8S_NETWORKS": json.dumps(wanted)}
+    assert wanted == Settings.from_environment(given).networks
 
 
 def test_credentials_are_not_quoted() -> None:

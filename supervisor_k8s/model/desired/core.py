@@ -8,6 +8,7 @@ from typing import Any
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired import link
 from supervisor_k8s.model.desired.dns import pod_dns
+from supervisor_k8s.model.desired.network import further_networks
 from supervisor_k8s.model.desired.pull import PULL_SECRETS
 from supervisor_k8s.model.intent import CoreRecord, Manifest
 from supervisor_k8s.model.site import Site
@@ -48,7 +49,7 @@ def desired_core(record: CoreRecord, *, launch_id: str, version: str, image: str
                 "template": {
                     "metadata": {
                         "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
-                        "annotations": _annotations(version, image),
+                        "annotations": {**_annotations(version, image), **further_networks(naming.CORE, site)},
                     },
                     "spec": _pod(record, launch_id, version, image, site),
                 },

@@ -13,6 +13,8 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+"""Annotation of a pod by which Multus gives it further interfaces; without Multus it has no effect."""
 READY_PORT = 4384
 """Where `hold` answers the kubelet; the links have the numbers before it."""
 WATCHDOG = re.compile(r"(?:https?|tcp|\[PROTO:\w+\])://\[HOST\]:(?:\[PORT:(?P<named>\d+)\]|(?P<port>\d+)).*")
@@ -92,6 +94,14 @@ def addons_service(site: Site) -> Manifest:
             "selector": {naming.LABEL_TYPE: naming.TYPE_ADDON},
         },
     }
+
+
+def further_networks(workload: str, site: Site) -> dict[str, str]:
+    """Annotation of the pod of `homeassistant` or of an add-on, by slug; nothing for one that has the cluster's network
+    alone. Addresses that we tell and use stay those of the cluster's network, which is the pod's first.
+    """
+    names = site.networks.get(workload)
+    return {NETWORKS: names} if names else {}
 
 
 def addon_selector(slug: str) -> dict[str, str]:

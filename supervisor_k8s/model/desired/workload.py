@@ -15,6 +15,7 @@ from supervisor_k8s.model.desired.network import (
     READY_PORT,
     addon_selector,
     container_ports,
+    further_networks,
     port_entries,
     readiness_probe,
     watched_port,
@@ -111,7 +112,8 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         # Docker would put a reaper before the program; with a shared process namespace the sandbox reaps.
         spec["shareProcessNamespace"] = True
     labels = {**naming.addon_labels(config.slug), naming.LABEL_LAUNCH: launch.id}
-    return {"metadata": {"labels": labels, "annotations": _annotations(config, launch)}, "spec": spec}
+    annotations = {**_annotations(config, launch), **further_networks(config.slug, site)}
+    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
 def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
