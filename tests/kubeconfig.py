@@ -1,6 +1,7 @@
 """A client of the cluster that a kubeconfig names: tests look in from outside, the product only ever from its pod."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,19 @@ def client_of(kubeconfig: Path) -> Client:
     if "token" in user:
         configuration.api_key["BearerToken"] = f"Bearer {user['token']}"
     return Client(Credentials(configuration))
+
+
+def kubeconfig(folder: Path, server: str) -> Path:
+    """One that leads to `server`, in a file of this folder."""
+    path = folder / "kubeconfig"
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": server.rstrip("/")}}],
+        "users": [{"name": "u", "user": {"token": "sesame"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path.write_text(json.dumps(config))
+    return path
 
 
 def _named(entries: list[Any], name: str) -> Any:

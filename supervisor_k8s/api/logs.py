@@ -36,6 +36,8 @@ _NUMBER = re.compile(r"-?\d{1,9}")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FIRST_WAIT = 1.0
 """Seconds that a follower's headers wait for the first entry, which they name."""
+PIECE = 64 * 1024
+"""Bytes that are sent at once, at most and about."""
 TEXT = "text/plain"
 ASKED = (
     Parameter("lines", "query", int),
@@ -125,11 +127,15 @@ def _line(call: Call, workload: str, *, latest: bool, verbose: bool) -> Callable
 
 
 class _Answer:
-    """A log on its way to a client."""
+    """A log on its way to a client. Lines that come together are sent together: one by one they take several times as
+    long. None waits for others that are not there yet.
+    """
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
         self._beginning = asyncio.Lock()
+        self._unsent = bytearray()
+        self._due = asyncio.Event()
         self.response = web.StreamResponse(headers=UNBUFFERED)
         self.response.content_type, self.response.charset = TEXT, "utf-8"
 
@@ -150,16 +156,41 @@ class _Answer:
 
     async def send(self, entries: AsyncGenerator[Entry], line: Callable[[Entry], str]) -> SupervisorError | None:
         """All entries; what kept the rest from coming."""
+        error: SupervisorError | None = None
         try:
-            async with contextlib.aclosing(entries):
-                async for entry in entries:
-                    await self.begin(entry)
-                    await self.response.write(f"{line(entry)}\n".encode())
-        except SupervisorError as error:
-            return error
+            try:
+                async with contextlib.aclosing(entries):
+                    async for entry in entries:
+                        if not self.response.prepared:
+                            await self.begin(entry)
+                        await self._add(f"{line(entry)}\n".encode())
+            except SupervisorError as failure:
+                error = failure
+            await self._flush()
         except ConnectionError:
             return None  # the client has left in the middle of a line
-        return None
+        return error
+
+    async def flush_what_is_due(self) -> None:
+        """Send what there is as soon as nothing more comes at once, again and again."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await self._due.wait()
+                self._due.clear()
+                await self._flush()
+
+    async def _add(self, text: bytes) -> None:
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._due.set)
+        self._unsent += text
+        if len(self._unsent) >= PIECE:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Nothing is awaited between taking the lines and handing them on, so they stay in their order."""
+        text, self._unsent = self._unsent, bytearray()
+        if text:
+            await self.response.write(text)
 
 
 async def _stream(
@@ -168,10 +199,12 @@ async def _stream(
     """Send the entries. An error before any byte is raised. With `eager` the headers do not wait for the first one."""
     answer = _Answer(request)
     async with asyncio.TaskGroup() as tasks:
-        late = tasks.create_task(answer.begin_late()) if eager else None
+        beside = [tasks.create_task(answer.flush_what_is_due())]
+        if eager:
+            beside.append(tasks.create_task(answer.begin_late()))
         error = await until_gone(request, answer.send(entries, line))
-        if late is not None:
-            late.cancel()
+        for task in beside:
+            task.cancel()
     if error is not None and not answer.response.prepared:
         raise error
     with contextlib.suppress(ConnectionError):  # the client has left before there was anything to say

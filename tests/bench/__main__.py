@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import house, info, names, process
+from tests.bench import house, info, names, process, streams
 from tests.bench.figure import Figure, NotRun, as_json, progress, table
 
+SECTIONS = ("info", "answers", "log", "events", "metrics", "process", "names", "cluster")
 RESULTS = Path("test-results/bench.json")
 
 
@@ -21,6 +22,8 @@ def main() -> int:
     sections: dict[str, Callable[[], Awaitable[Sequence[Figure | NotRun]]]] = {
         "info": lambda: info.answering(rounds=options.rounds, delay=options.delay),
         "answers": lambda: info.every_answer(rounds=max(3, options.rounds // 2)),
+        "log": lambda: streams.flowing(rounds=options.rounds),
+        "events": lambda: streams.telling(rounds=options.rounds),
         "metrics": lambda: info.scraping(scrapes=options.rounds),
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
         "names": lambda: names.looking_up(rounds=options.rounds),
@@ -56,9 +59,7 @@ async def _all(measure: Callable[[], Awaitable[Sequence[Figure | NotRun]]]) -> S
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", default=str(RESULTS), metavar="FILE", help="where to write; - for standard output")
-    parser.add_argument(
-        "--only", nargs="+", choices=("info", "answers", "metrics", "process", "names", "cluster"), default=()
-    )
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=())
     parser.add_argument("--rounds", type=int, default=11, help="pairs of runs")
     parser.add_argument("--starts", type=int, default=5, help="starts of our process")
     parser.add_argument("--idle", type=float, default=150, metavar="SECONDS", help="how long idle requests are counted")

@@ -1,6 +1,8 @@
 """Runs as a process of its own: either our whole API over a house with add-ons, or a bare handler that sends bytes.
 
     python -m tests.bench.serving ours ADDONS [SECONDS]     says: port, port of /metrics, Core's token
+    python -m tests.bench.serving loud                      our API over a house whose add-on writes all the time, as
+                                                            fast as it is read; says: port, Core's token, process id
     python -m tests.bench.serving bare                      reads path to bytes (base64), as JSON in a line; says: port
 
 Ends when its standard input does. SECONDS are waited before each request of ours is handled, by a middleware that is
@@ -9,11 +11,14 @@ not part of the product: with it, the figures must get worse.
 
 import asyncio
 import base64
+import itertools
 import json
+import os
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +28,21 @@ from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.listen import serve
 from supervisor_k8s.cluster.cache import Cache
 from supervisor_k8s.cluster.kinds import KINDS
+from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.remote.certificates import make_keys, utc_now
 from tests import builders
 from tests.bench.crowd import settle
 from tests.contract.house import Home, HouseCluster, free_port
 from tests.fakes import Object
+from tests.kubeconfig import client_of, kubeconfig
 
 MOST_RUNNING = 100
 """Of more add-ons than this, only some run: the double of a cluster is slow with many pods."""
+TEXT = "2026-11-21 22:05:41.123 INFO (MainThread) [homeassistant.components.example] Something has been done again"
+"""A line as Home Assistant writes them."""
+LINES = 1000
+"""So many in one piece."""
+PIPE = asyncio.subprocess.PIPE
 UP_WAIT = 240.0
 """Seconds until all add-ons must be up."""
 
@@ -66,9 +78,7 @@ async def ours(addons: int, delay: float) -> None:
         states = await settle(addons, site=builders.site(), share=share, state=state, every=every)
         home = Home(Path(folder), "", make_keys(utc_now()), cluster_kind=CachedCluster, up_wait=UP_WAIT)
         async with home.living(), AsyncExitStack() as stack:
-            async with asyncio.timeout(UP_WAIT):
-                while await _states(home) != states:
-                    await asyncio.sleep(0.5)
+            await until_settled(home, states)
             app = create_app(home.house.services)
             if delay:
                 app.middlewares.insert(0, _delayed(delay))
@@ -76,6 +86,57 @@ async def ours(addons: int, delay: float) -> None:
             await serve(app, port, stack)
             metrics = int(home.metrics_url.split(":")[2].split("/")[0])
             await _until_told(port, metrics, home.core_token)
+
+
+async def loud() -> None:
+    """The log comes as it does in a cluster: over HTTP, from another process, through the product's own client."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        await settle(1, site=builders.site(), share=folder / "share", state=folder / "state")
+        async with writer() as url:
+            client = client_of(kubeconfig(folder, url))
+            pods = Pods(client=client, namespace="home-assistant")
+            home = Home(folder, "", make_keys(utc_now()), cluster_kind=CachedCluster, up_wait=UP_WAIT)
+            home.cluster.logs = pods.logs  # type: ignore[method-assign] # the real one
+            async with home.living():
+                await _until_told(int(home.url.rpartition(":")[2]), home.core_token, os.getpid())
+            await client.close()
+
+
+@asynccontextmanager
+async def writer() -> AsyncIterator[str]:
+    """A process that answers everything with a log without end; its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.serving", "writing", stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        (port,) = json.loads(await process.stdout.readline())
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def writing() -> None:
+    """Lines as the API server sends them, each with its time."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for second in itertools.count():
+            stamp = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            lines = (f"{stamp}.{number:09}Z {TEXT}\n" for number in range(LINES))
+            await response.write("".join(lines).encode())
+        raise AssertionError("it has an end")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    port = free_port()
+    async with AsyncExitStack() as stack:
+        await serve(app, port, stack)
+        await _until_told(port)
 
 
 async def bare(contents: Mapping[str, bytes]) -> None:
@@ -94,6 +155,13 @@ def _sender(content: bytes) -> Callable[[web.Request], Awaitable[web.Response]]:
         return web.Response(body=content, content_type="application/json", charset="utf-8")
 
     return answer
+
+
+async def until_settled(home: Home, states: Mapping[str, str]) -> None:
+    """Wait until every add-on is in its state."""
+    async with asyncio.timeout(UP_WAIT):
+        while await _states(home) != states:
+            await asyncio.sleep(0.5)
 
 
 async def _states(home: Home) -> dict[str, str]:
@@ -119,7 +187,11 @@ def _delayed(seconds: float) -> Any:
 
 
 def main(kind: str, *more: str) -> None:
-    if kind == "bare":
+    if kind == "loud":
+        asyncio.run(loud())
+    elif kind == "writing":
+        asyncio.run(writing())
+    elif kind == "bare":
         contents = json.loads(sys.stdin.buffer.readline())
         asyncio.run(bare({path: base64.b64decode(content) for path, content in contents.items()}))
     else:

@@ -170,6 +170,23 @@ async def test_follow(talking: Home) -> None:
         assert await reply.content.readline() == b""
 
 
+async def test_many_lines_at_once(talking: Home) -> None:
+    """All of them come, in their order, and the last one of a rush without waiting for another."""
+    url = f"{talking.url}/addons/{SLUG}/logs/follow?lines=2"
+    async with (
+        asyncio.timeout(60),
+        talking.http.get(url, headers={"Authorization": f"Bearer {talking.core_token}"}) as reply,
+    ):
+        for _ in range(2):
+            await reply.content.readline()
+        for rush in range(3):
+            said = [f"{rush} {number} {'x' * 100}" for number in range(3000)]
+            say(talking, *said)
+            assert [(await reply.content.readline()).decode().rstrip("\n") for _ in said] == said
+            say(talking, "alone")
+            assert await reply.content.readline() == b"alone\n"
+
+
 async def test_follower_that_leaves(talking: Home, caplog: pytest.LogCaptureFixture) -> None:
     """Nothing is logged as an error, also when it leaves a silent program; and we can still stop."""
     headers, before = {"Authorization": f"Bearer {talking.core_token}"}, talking.cluster.followers

@@ -19,7 +19,7 @@ from supervisor_k8s.errors import (
     ClusterRefusedError,
     ClusterUnavailableError,
 )
-from tests.kubeconfig import client_of
+from tests.kubeconfig import client_of, kubeconfig
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 type Serve = Callable[[Handler], Awaitable[Client]]
@@ -42,18 +42,6 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
     yield start
     for part in started:
         await part.close()
-
-
-def kubeconfig(folder: Path, server: str) -> Path:
-    path = folder / "kubeconfig"
-    config = {
-        "clusters": [{"name": "c", "cluster": {"server": server.rstrip("/")}}],
-        "users": [{"name": "u", "user": {"token": "sesame"}}],
-        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "x",
-    }
-    path.write_text(json.dumps(config))
-    return path
 
 
 def answering(status: int, body: Any) -> Handler:

@@ -30,6 +30,14 @@ def test_lines_keep_their_order() -> None:
     assert [entry.text for entry in entries] == ["a", "b", "c", "d \N{REPLACEMENT CHARACTER}"]
 
 
+def test_one_second_in_two_zones() -> None:
+    """The same digits mean another time with another zone, and other digits may mean the same second."""
+    reader, noon = Reader(), 1_795_262_400 * 10**9
+    stamps = (b"2026-11-21T12:00:00.5Z", b"2026-11-21T13:00:00.6+01:00", b"2026-11-21T13:00:00.6Z")
+    times = [reader.entry(stamp + b" x").cursor.time for stamp in stamps]
+    assert times == [noon + 500_000_000, noon + 600_000_000, noon + 3_600_600_000_000]
+
+
 def test_a_cursor_as_text() -> None:
     cursor = Cursor(1_795_262_400_123_456_789, 3)
     assert Cursor.parse(str(cursor)) == cursor

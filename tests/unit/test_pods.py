@@ -23,8 +23,7 @@ from supervisor_k8s.errors import (
     ClusterUnavailableError,
     TookTooLongError,
 )
-from tests.kubeconfig import client_of
-from tests.unit.test_client import kubeconfig
+from tests.kubeconfig import client_of, kubeconfig
 
 
 async def test_query(tmp_path: Path) -> None:
