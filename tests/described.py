@@ -4,6 +4,7 @@ A client session with `as_described` looks at every JSON answer of ours on its w
 knows its status, and that it has exactly the shape that is described.
 """
 
+import json
 import re
 from functools import cache
 from typing import Any
@@ -15,6 +16,7 @@ from supervisor_k8s.api.app import all_routes
 from supervisor_k8s.api.openapi import described
 
 VERSION = "2026.11.0"
+PLACE = "urn:openapi"
 
 
 @cache
@@ -58,7 +60,14 @@ def _validator(name: str, status: int) -> Any:
     response = known["responses"][str(status)]
     response = document()["components"]["responses"].get(response.get("$ref", "").rpartition("/")[2], response)
     shape = response["content"].get("application/json", {"schema": False})["schema"]
-    return jsonschema_rs.Draft202012Validator({"allOf": [shape], "components": document()["components"]})
+    text = json.dumps(shape).replace('"$ref": "#/', f'"$ref": "{PLACE}#/')
+    return jsonschema_rs.Draft202012Validator(json.loads(text), registry=_registry())
+
+
+@cache
+def _registry() -> Any:
+    """The whole document, read once for all validators: each takes from it what it refers to."""
+    return jsonschema_rs.Registry([(PLACE, document())])
 
 
 async def as_described(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -10,6 +10,7 @@ import json
 import ssl
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Self
 
 from aiohttp import WSMsgType, web
@@ -246,8 +247,9 @@ class FakeCore:
             raise web.HTTPBadRequest(text="no token belongs on the socket")
 
 
+@cache
 def server_context(keys: LinkKeys) -> ssl.SSLContext:
-    """What nginx does in Core's pod: our authority's clients only."""
+    """What nginx does in Core's pod: our authority's clients only. Nobody may change it: others get the same."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_verify_locations(cadata=keys.authority.certificate)
     context.verify_mode = ssl.CERT_REQUIRED

@@ -100,8 +100,10 @@ class FakeCluster:
         return live if live is not None and _is_ours(live) else None
 
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Object]:
-        found = [live for (its, _), live in sorted(self._objects.items()) if its == kind and _is_ours(live)]
-        return [live for live in found if labels.items() <= live["metadata"].get("labels", {}).items()]
+        wanted = {**owner_selector(), **labels}
+        names = sorted(name for its, name in self._objects if its == kind)
+        found = (self._objects[kind, name] for name in names)
+        return [live for live in found if wanted.items() <= live["metadata"].get("labels", {}).items()]
 
     async def read(self, kind: str, name: str) -> Object | None:
         return self._objects.get((kind, name))

@@ -5,7 +5,7 @@ import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,8 @@ KUBECONFIG is never looked at.
 """
 
 
-def main() -> int:
-    """Run one command; 0 when it worked."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command, that of the command line unless `words` are given; 0 when it worked."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.cluster",
         description=__doc__,
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env"))
     parser.add_argument("--bare", action="store_true", help="only the cluster, without Home Assistant")
     parser.add_argument("--for-tests", action="store_true", help="with the packages and images that only tests need")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     where = paths.from_environment()
     try:
         if external.wanted(os.environ):

@@ -32,6 +32,7 @@ from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from tests import builders
+from tests.cluster.steps import until
 from tests.described import as_described
 from tests.fake_core import FakeCore
 from tests.fakes import FakeCluster
@@ -113,13 +114,16 @@ def git_server(folder: Path) -> Iterator[str]:
         [*command, f"--base-path={folder}", str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as daemon:
         try:
-            for _ in range(500):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
+            until(lambda: listens(port), within=30, what="git daemon listening", every=0.01)
             yield f"git://127.0.0.1:{port}"
         finally:
             daemon.terminate()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The store as its users see it, with real repositories on a real git server."""
+"""The store as its users see it, with repositories of a real git server."""
 
 import asyncio
 import json
