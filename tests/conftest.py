@@ -1,6 +1,7 @@
 """The tiers: unit and contract always run; integration and e2e when they are asked for, and then they must run."""
 
 import gc
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption(f"--{tier}", action="store_true", help=f"run tests/{tier} too")
 
 
+@cache
+def tier_of(path: Path) -> str:
+    """The folder below this one."""
+    return path.relative_to(HERE).parts[0] if path.is_relative_to(HERE) else ""
+
+
+def turn(item: pytest.Item) -> list[bool]:
+    """By which tests are sorted: those of e2e come after all others, the last of them at the very end."""
+    end = ("last", "upheaval", "late")
+    return [item.get_closest_marker(name) is not None for name in end] if tier_of(item.path) == "e2e" else []
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests by their folder, leave out tiers that were not asked for, put e2e last, of it what shakes the node."""
+    """Mark tests by their folder, leave out tiers that were not asked for, put e2e last, of it what shakes the node,
+    and who looks back at all that at the very end.
+    """
     chosen, left_out = [], []
     for item in items:
-        tier = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+        tier = tier_of(item.path)
         if tier in TIERS:
             item.add_marker(getattr(pytest.mark, tier))
             if item.get_closest_marker("timeout") is None:
@@ -31,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 left_out.append(item)
                 continue
         chosen.append(item)
-    chosen.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("e2e", "upheaval", "late")])
+    chosen.sort(key=turn)
     items[:] = chosen
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from tests.bench.figure import Figure, NotRun, progress, spread
 from tests.cluster import binaries, packages
-from tests.cluster.controlplane import ControlPlane, Ports
+from tests.cluster.controlplane import AUDIT_ALL, ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context, Failed, StepFailed
 from tests.integration.kubelet import Kubelet
@@ -81,7 +81,7 @@ async def _api_server() -> AsyncIterator[tuple[ControlPlane, str, Path]]:
             address="127.0.0.1",
             ports=Ports.free(),
             controllers=True,
-            audit=True,
+            audit=AUDIT_ALL,
         )
         try:
             with context.step("control plane of the bench") as step:

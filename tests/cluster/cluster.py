@@ -2,15 +2,16 @@
 
 import json
 
-from . import binaries, clusterdns, footprint, images, packages
-from .controlplane import ControlPlane
+from . import binaries, clusterdns, footprint, images, packages, versions
+from .controlplane import ControlPlane, audit_of
 from .node import Node, kubectl
 from .steps import Context, together
 
 
 def node(ctx: Context) -> Node:
     """The node of the local cluster with its control plane."""
-    return Node(ctx, ControlPlane(directory=ctx.paths.state, paths=ctx.paths, node=True))
+    audit = audit_of(versions.ACCOUNT.format(namespace=versions.NAMESPACE))
+    return Node(ctx, ControlPlane(directory=ctx.paths.state, paths=ctx.paths, node=True, audit=audit))
 
 
 def up(ctx: Context, *, bare: bool, for_tests: bool = False) -> None:

@@ -3,12 +3,15 @@
 Used twice: by the local cluster, and alone (no root, no kubelet, free ports, a
 temporary folder) by the integration tier:
 
-    plane = ControlPlane(directory=tmp, paths=paths, address="127.0.0.1", ports=Ports.free(), audit=True)
+    plane = ControlPlane(
+        directory=tmp, paths=paths, address="127.0.0.1", ports=Ports.free(), audit=AUDIT_ALL, tied=True
+    )
     plane.start(step)
     ... plane.kubeconfig, plane.audit_log ...
     plane.stop()
 """
 
+import json
 import socket
 import ssl
 import urllib.error
@@ -28,7 +31,7 @@ READY_WAIT = 90.0
 """Seconds a control plane may take to become ready on a busy two-core machine."""
 ASK_WAIT = 5.0
 
-AUDIT_POLICY = """\
+AUDIT_ALL = """\
 apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -36,6 +39,21 @@ rules:
   - level: RequestResponse
     verbs: [create, update, patch, delete, deletecollection]
   - level: Metadata
+"""
+"""Every request, changes with their bodies."""
+AUDIT_SIZE, AUDIT_KEPT = 100, 1
+"""Megabytes at which a new log is begun, and how many full ones stay."""
+
+
+def audit_of(user: str) -> str:
+    """A policy for what this user asks, without the bodies."""
+    return f"""\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: Metadata
+    users: [{json.dumps(user)}]
 """
 
 
@@ -73,12 +91,14 @@ class ControlPlane:
     """Whether there is a node: then pods are scheduled, and exec and logs reach the kubelet."""
     controllers: bool = False
     """Whether the controller manager runs (garbage collection, Deployments, service accounts)."""
-    audit: bool = False
-    """Whether every request is written to `audit_log`, changes with their bodies."""
+    audit: str = ""
+    """Policy (YAML) that says which requests are written to `audit_log`; none without one."""
     rate: int = 0
     """Requests per second that the controllers may make; 0 for their own default of 20, at which a thousand Deployments
     take minutes.
     """
+    tied: bool = False
+    """Whether all ends with the process that started it."""
     extra: Sequence[str] = ()
     """More arguments for kube-apiserver."""
 
@@ -90,6 +110,10 @@ class ControlPlane:
     @property
     def audit_log(self) -> Path:
         return self.directory / "logs" / "audit.log"
+
+    @property
+    def _audit_policy(self) -> Path:
+        return self.directory / "audit-policy.yaml"
 
     @property
     def server(self) -> str:
@@ -129,12 +153,16 @@ class ControlPlane:
 
     def _daemon(self, name: str, arguments: Sequence[str]) -> Daemon:
         program = packages.etcd_program(self.paths) if name == "etcd" else binaries.program(self.paths, name)
+        reads = [self.authority.certificate]
+        if self.audit and name == "kube-apiserver":
+            reads.append(self._audit_policy)
         return Daemon(
             name=name,
             command=[str(program), *arguments],
             pids=self.directory / "pids",
             logs=self.directory / "logs",
-            reads=[self.authority.certificate],
+            reads=reads,
+            tied=self.tied,
         )
 
     def _certificates(self, step: Step) -> None:
@@ -149,7 +177,8 @@ class ControlPlane:
         self._access(step, "admin", self.kubeconfig, user="admin", group="system:masters")
         for name in ("kube-controller-manager", "kube-scheduler"):
             self._access(step, name, self.directory / f"{name}.kubeconfig", user=f"system:{name}")
-        write(self.directory / "audit-policy.yaml", AUDIT_POLICY)
+        if self.audit:
+            write(self._audit_policy, self.audit)
 
     def _access(self, step: Step, name: str, target: Path, *, user: str, group: str = "") -> None:
         pair = self.authority.client(step, name, user=user, group=group)
@@ -215,7 +244,12 @@ class ControlPlane:
         ]
 
     def _audit(self) -> list[str]:
-        return [f"--audit-policy-file={self.directory / 'audit-policy.yaml'}", f"--audit-log-path={self.audit_log}"]
+        return [
+            f"--audit-policy-file={self._audit_policy}",
+            f"--audit-log-path={self.audit_log}",
+            f"--audit-log-maxsize={AUDIT_SIZE}",
+            f"--audit-log-maxbackup={AUDIT_KEPT}",
+        ]
 
     def _controller_manager(self) -> list[str]:
         ca = self.authority

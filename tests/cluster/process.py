@@ -1,4 +1,4 @@
-"""Daemons that outlive the command that started them.
+"""Daemons that outlive the command that started them, unless they are tied to it.
 
 A daemon is known by its process id, its start time and the machine's boot: a
 number alone may belong to somebody else by now. It is started again only when
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -37,6 +38,8 @@ class Daemon:
     reads: Sequence[Path] = ()
     """Files read at start only: a change of them needs a new process."""
     env: Mapping[str, str] = field(default_factory=dict)
+    tied: bool = False
+    """Whether it does not outlive the command that started it, not even one that was killed."""
 
     @property
     def log(self) -> Path:
@@ -76,11 +79,14 @@ class Daemon:
         stop_recorded(self.record, grace=grace)
 
     def _spawn(self) -> int:
+        if self.tied and threading.current_thread() is not threading.main_thread():
+            raise Failed(f"{self.name} would end with a thread: start it in the main one")
+        command = tied(self.command) if self.tied else tuple(self.command)
         # Not subprocess: its objects warn when they are dropped while the process lives, and ours shall live on.
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        return os.posix_spawn(
-            self.command[0],
-            tuple(self.command),
+        return os.posix_spawnp(
+            command[0],
+            command,
             {**os.environ, **self.env, MARK: str(self.record)},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -153,6 +159,12 @@ def stop(record: Record, *, grace: float) -> None:
     if alive(record):
         raise Failed(f"process {record.pid} could not be ended")
     _reap(record.pid)
+
+
+def tied(command: Sequence[str | Path]) -> tuple[str, ...]:
+    """The command, for a process that is killed when the thread that starts it ends, however that comes."""
+    alone = 'test "$PPID" = "$0" && exec "$@"'  # it may have ended before the kernel was told
+    return "setpriv", "--pdeathsig", "KILL", "sh", "-c", alone, str(os.getpid()), *map(str, command)
 
 
 def identify(pid: int) -> Record | None:

@@ -43,6 +43,8 @@ SCHEDULER_PORT = 10259
 
 NAMESPACE = "home-assistant"
 """Where the product is installed by manifests/overlays/local."""
+ACCOUNT = "system:serviceaccount:{namespace}:supervisor"
+"""The Supervisor's user name there, as the API server has it."""
 
 PAUSE_IMAGE = f"localhost/supervisor-k8s-pause:{PAUSE}"
 COREDNS_IMAGE = f"docker.io/coredns/coredns:{COREDNS}"

@@ -18,7 +18,7 @@ from supervisor_k8s.cluster.kinds import KINDS
 from supervisor_k8s.cluster.watch import Pace
 from supervisor_k8s.model.naming import addon_labels
 from tests.cluster import binaries, packages
-from tests.cluster.controlplane import ControlPlane, Ports
+from tests.cluster.controlplane import AUDIT_ALL, ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context
 from tests.kubeconfig import client_of
@@ -38,8 +38,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     packages.etcd(context)
     binaries.ensure(context, binaries.KUBE)
     made = ControlPlane(
-        directory=directory, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, audit=True
-    )
+        directory=directory, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, audit=AUDIT_ALL,
+        tied=True,
+    )  # fmt: skip
     try:
         with context.step("control plane of the integration tier") as step:
             made.start(step)

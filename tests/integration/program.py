@@ -22,6 +22,7 @@ from supervisor_k8s.cluster.kinds import KINDS
 from supervisor_k8s.errors import ClusterNotFoundError
 from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
 from tests.builders import manifest
+from tests.cluster.process import tied
 
 MANIFESTS = Path(__file__).parents[2] / "manifests" / "base"
 ACCOUNT = "supervisor"
@@ -113,7 +114,7 @@ class Program:
         """Begin; does not wait."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self.module, env=self._environment(), stdout=log, stderr=log
+                *tied((sys.executable, "-m", self.module)), env=self._environment(), stdout=log, stderr=log
             )
 
     async def up(self) -> None:

@@ -13,6 +13,7 @@ from supervisor_k8s.model.desired.dns import DIRECTORY, Host, addon_hosts, dns_c
 from tests import builders, dns
 from tests.cluster import binaries
 from tests.cluster.paths import from_environment
+from tests.cluster.process import tied
 from tests.cluster.steps import Console, Context
 from tests.dns import AAAA, NOERROR, NXDOMAIN, Reply
 
@@ -127,7 +128,9 @@ async def server(program: Path, tmp_path: Path) -> AsyncIterator[Server]:
         corefile = tmp_path / "Corefile"
         corefile.write_text(corefile.read_text().replace(f"forward . {tmp_path}/resolv", f"forward . 127.0.0.1:{port}"))
         process = await asyncio.create_subprocess_exec(
-            program, "-conf", str(corefile), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            *tied((program, "-conf", corefile)),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         try:
             await made.becomes("supervisor", Reply(NOERROR, (NAMES["supervisor"],)))

@@ -195,8 +195,9 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     console = Console()
     paths = replace(from_environment(), state=directory)
     made = ControlPlane(
-        directory=directory, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, rate=1000
-    )
+        directory=directory, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, rate=1000,
+        tied=True,
+    )  # fmt: skip
     try:
         with Context(paths, console).step("control plane for a thousand add-ons") as step:
             made.start(step)

@@ -184,7 +184,7 @@ async def test_version_too_old(plane: ControlPlane, connect: Any, wire: Wire, ot
         wire.cut()
         await others.delete("ConfigMap", "vanishes")
         await others.create(config_map("appears"))
-        await asyncio.to_thread(forget, plane)
+        await forget(plane)
         wire.mend()
         await cluster.until(has(cluster, "appears"), within=60)
         await cluster.until(lacks(cluster, "vanishes"), within=10)
@@ -220,14 +220,24 @@ def _name(live: Any) -> str:
     return name
 
 
-def forget(plane: ControlPlane) -> None:
+async def forget(plane: ControlPlane) -> None:
     """Compact etcd to its newest state and start the API server anew: nobody has the old states any more."""
+    _, server, *_ = plane.daemons()
+    await asyncio.to_thread(compact, plane)
+    await asyncio.to_thread(server.stop)
+    server.ensure()  # not in a thread: it would end with that
+    await asyncio.to_thread(until_ready, plane)
+
+
+def compact(plane: ControlPlane) -> None:
     url = f"http://127.0.0.1:{plane.ports.etcd}/v3"
     status = ask(f"{url}/maintenance/status", {})
     ask(f"{url}/kv/compaction", {"revision": status["header"]["revision"], "physical": True})
+
+
+def until_ready(plane: ControlPlane) -> None:
     console = Console()
     with Context(plane.paths, console).step("API server anew") as step:
-        plane.daemons()[1].stop()
         plane.start(step)
     console.close()
 

@@ -1,7 +1,9 @@
 """The local cluster's own tools: daemons known by more than a number, and images with the same bytes each time."""
 
+import asyncio
 import dataclasses
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from tests.cluster import process, scratch
 from tests.cluster.process import Daemon
-from tests.cluster.steps import Failed
+from tests.cluster.steps import Failed, until
 
 
 @pytest.fixture
@@ -89,3 +91,27 @@ def test_a_daemon_keeps_no_file_of_its_caller(daemon: Daemon, tmp_path: Path) ->
     opened = {entry.readlink() for entry in Path(f"/proc/{pid(daemon)}/fd").iterdir()}
     assert lock not in opened
     assert daemon.log in opened
+
+
+def test_a_tied_daemon_ends_with_who_started_it(tmp_path: Path) -> None:
+    """Also when that is killed and can stop nothing any more: a run of tests leaves no API server behind."""
+    start = f"""
+import signal, sys
+from pathlib import Path
+from tests.cluster.process import Daemon
+folder = Path({str(tmp_path)!r})
+Daemon(name="sleeper", command=["sleep", "60"], pids=folder, logs=folder, tied=True).ensure()
+signal.raise_signal(signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", start], check=False)
+    record = process.read_record(tmp_path / "sleeper.json")
+    assert record is not None
+    until(lambda: not process.alive(record), within=30, what="its end")
+
+
+async def test_a_tied_daemon_is_started_by_the_main_thread(daemon: Daemon) -> None:
+    """With another one it would end before its time."""
+    tied = dataclasses.replace(daemon, tied=True)
+    with pytest.raises(Failed, match="main"):
+        await asyncio.to_thread(tied.ensure)
+    assert not tied.running()
