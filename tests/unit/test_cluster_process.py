@@ -88,6 +88,7 @@ def test_a_daemon_keeps_no_file_of_its_caller(daemon: Daemon, tmp_path: Path) ->
     with lock.open("w") as file:
         os.set_inheritable(file.fileno(), True)
         daemon.ensure()
+    until(lambda: "up" in daemon.log.read_text(), within=30, what="its first word")  # it opens nothing any more
     opened = {entry.readlink() for entry in Path(f"/proc/{pid(daemon)}/fd").iterdir()}
     assert lock not in opened
     assert daemon.log in opened
