@@ -5,6 +5,7 @@ it until SIGTERM. Contract tests call `build` with doubles at the outer ports.
 """
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
@@ -77,7 +78,7 @@ from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
-from supervisor_k8s.wiring import checks, connect, key_of, verbs
+from supervisor_k8s.wiring import checks, connect, key_of, makes_sense, verbs
 
 
 async def run(settings: Settings) -> None:
@@ -296,6 +297,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
+        makes_sense=functools.partial(makes_sense, addons),
     )
     own = upkeep.own_life(
         settings, cluster, own_pod, site, versions=versions, stage=stage, run=one_offs.run, resolution=resolution

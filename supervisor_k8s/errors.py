@@ -134,6 +134,28 @@ class ImagePullError(RefusedError):
     message = "Image {image} cannot be pulled: {reason}"
 
 
+class RateLimitError(ImagePullError):
+    """The registry has given as much as it gives for now. 429."""
+
+    message = "Container registry rate limit exceeded"
+    error_key = "container_registry_rate_limit_exceeded"
+
+
+class HubRateLimitError(RateLimitError):
+    message = (
+        "Your IP address has made too many requests to Docker Hub which activated a rate limit. "
+        "For more details see {dockerhub_rate_limit_url}"
+    )
+    error_key = "dockerhub_rate_limit_exceeded"
+
+
+class GithubRateLimitError(RateLimitError):
+    message = (
+        "GitHub Container Registry rate limited the request. This is typically transient; the update will be retried."
+    )
+    error_key = "ghcr_rate_limit_exceeded"
+
+
 class AddonRebuildImageError(RefusedError):
     message = "Can't rebuild an image-based app"
     error_key = "app_rebuild_image_based_error"

@@ -8,13 +8,15 @@ from typing import Any
 
 from supervisor_k8s import log
 from supervisor_k8s.cluster.cluster import Cluster
-from supervisor_k8s.errors import StateFileError
+from supervisor_k8s.errors import HubRateLimitError, ImagePullError, StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
+from supervisor_k8s.model.image_pull import DOCKER_HUB, registry_of
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
-from supervisor_k8s.model.issue import Cause, Context, Fault
+from supervisor_k8s.model.issue import Cause, Context, Cure, Fault, Faults
+from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live
 from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_settings import AddonSettings
@@ -46,6 +48,7 @@ def connect(house: House) -> None:
     house.services.resolution.event.connect(send)
     house.services.resolution.event.connect(house.notices.on_event)
     house.home_assistant.on_connected(house.notices.tell_again)
+    house.images.ended.connect(functools.partial(tell_rate_limit, house.services.resolution))
     house.services.repositories.read.connect(house.store_faults.look)
     house.services.repositories.read.connect(lambda _: house.services.resolution.look_soon())
     house.services.repositories.reloaded.connect(
@@ -98,6 +101,21 @@ def apply_log_level(changes: Mapping[str, Any]) -> None:
         log.set_level(level)
 
 
+def tell_rate_limit(faults: Faults, ended: tuple[str, ImagePullError | None]) -> None:
+    """Docker Hub's is an issue until it gives again."""
+    image, error = ended
+    fault = Fault(Cause.DOCKER_RATELIMIT, Context.SYSTEM)
+    if isinstance(error, HubRateLimitError):
+        faults.report(fault)
+    elif error is None and registry_of(image) == DOCKER_HUB:
+        faults.settle(fault)
+
+
+def makes_sense(addons: Addons, fault: Fault, cure: Cure) -> bool:
+    """Whether a suggestion does, as things are."""
+    return cure is not Cure.EXECUTE_STOP or addons.state(str(fault.reference)) is AddonState.STARTED
+
+
 def tell_update(send: Callable[[Mapping[str, Any]], None], key: str, _: object) -> None:
     """Have the frontend ask for this anew."""
     send({"event": "supervisor_update", "update_key": key, "data": {}})
@@ -139,6 +157,7 @@ def verbs(addons: Addons, settings: AddonSettings, images: Images, repositories:
 
     return Verbs(
         start=addons.start,
+        stop=addons.stop,
         restart=addons.restart,
         uninstall=addons.uninstall,
         pull=pull,

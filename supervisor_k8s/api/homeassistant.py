@@ -140,7 +140,7 @@ def _below(prefix: str) -> tuple[Route, ...]:
         get(f"{prefix}/info", info),
         get(f"{prefix}/stats", stats),
         post(f"{prefix}/options", options, OPTIONS),
-        post(f"{prefix}/update", update, UPDATE),
+        post(f"{prefix}/update", update, UPDATE, fails=(429,)),
         post(f"{prefix}/restart", restart, RESTART),
         post(f"{prefix}/rebuild", rebuild, RESTART),
         post(f"{prefix}/stop", stop, STOP),

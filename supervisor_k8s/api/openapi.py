@@ -26,7 +26,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """What a route for every method stands for."""
 JSON, TEXT, ANYTHING = "application/json", "text/plain", "*/*"
 EVERYWHERE = (400, 401, 403)
-ENVELOPED = frozenset({400, 401, 403, 404, 409, 410, 500, 503})
+ENVELOPED = frozenset({400, 401, 403, 404, 409, 410, 429, 500, 503})
 BARE = frozenset({400, 401, 403, 404, 408, 413, 502})
 """Statuses with a line of text, given before there is a handler or by one that is a gate to somebody else."""
 NOT_NOW = 503

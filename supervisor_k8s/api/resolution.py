@@ -60,7 +60,7 @@ ROUTES: tuple[Route, ...] = (
     post("/resolution/check/{check}/options", check_options, {vol.Optional("enabled"): bool}),
     post("/resolution/check/{check}/run", run_check),
     get("/resolution/issue/{issue}/suggestions", suggestions),
-    post("/resolution/suggestion/{suggestion}", apply),
+    post("/resolution/suggestion/{suggestion}", apply, fails=(429,)),
     delete("/resolution/suggestion/{suggestion}", dismiss_suggestion),
     delete("/resolution/issue/{issue}", dismiss_issue),
     post("/resolution/healthcheck", healthcheck),

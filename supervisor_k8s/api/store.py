@@ -164,8 +164,8 @@ def _files(prefix: str) -> tuple[Route, ...]:
         get(f"{prefix}/{{app}}/logo", logo, raw=BYTES, media=PNG),
         get(f"{prefix}/{{app}}/changelog", changelog, media=TEXT),
         get(f"{prefix}/{{app}}/documentation", documentation, media=TEXT),
-        post(f"{prefix}/{{app}}/install", install, INSTALL),
-        post(f"{prefix}/{{app}}/update", update, UPDATE),
+        post(f"{prefix}/{{app}}/install", install, INSTALL, fails=(429,)),
+        post(f"{prefix}/{{app}}/update", update, UPDATE, fails=(429,)),
     )
 
 
@@ -177,8 +177,8 @@ ROUTES: tuple[Route, ...] = (
     get("/store/addons/{app}/compatibility", compatibility),
     *_files("/store/addons"),
     *_files("/addons"),
-    post("/store/addons/{app}/install/{version}", install, INSTALL),
-    post("/store/addons/{app}/update/{version}", update, UPDATE),
+    post("/store/addons/{app}/install/{version}", install, INSTALL, fails=(429,)),
+    post("/store/addons/{app}/update/{version}", update, UPDATE, fails=(429,)),
     get("/store/addons/{app}/{version}", addon),
     post("/store/reload", reload),
     post("/addons/reload", reload),

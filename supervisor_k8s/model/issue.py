@@ -34,6 +34,7 @@ class Cause(StrEnum):
     DEPRECATED_ADDON = "deprecated_addon"
     DETACHED_ADDON_MISSING = "detached_addon_missing"
     DETACHED_ADDON_REMOVED = "detached_addon_removed"
+    DOCKER_RATELIMIT = "docker_ratelimit"
     FREE_SPACE = "free_space"
     MISSING_IMAGE = "missing_image"
     PWNED = "pwned"
@@ -88,6 +89,9 @@ class Cure(StrEnum):
     EXECUTE_RESET = "execute_reset"
     EXECUTE_RESTART = "execute_restart"
     EXECUTE_START = "execute_start"
+    EXECUTE_STOP = "execute_stop"
+    REGISTRY_LOGIN = "registry_login"
+    """Nobody but the user can do it: their client leads them to where logins are kept."""
 
 
 CURES: Mapping[tuple[Cause, Context], tuple[Cure, ...]] = {
@@ -95,6 +99,8 @@ CURES: Mapping[tuple[Cause, Context], tuple[Cure, ...]] = {
     (Cause.DEPRECATED_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),
     (Cause.DETACHED_ADDON_REMOVED, Context.ADDON): (Cure.EXECUTE_REMOVE,),
     (Cause.MISSING_IMAGE, Context.ADDON): (Cure.EXECUTE_REPAIR,),
+    (Cause.DOCKER_RATELIMIT, Context.SYSTEM): (Cure.REGISTRY_LOGIN,),
+    (Cause.PWNED, Context.ADDON): (Cure.EXECUTE_STOP,),
     (Cause.OUT_OF_MEMORY, Context.ADDON): (Cure.EXECUTE_RESTART,),
     (Cause.UNHEALTHY, Context.ADDON): (Cure.EXECUTE_RESTART,),
     (Cause.ADDON_MANIFEST_INVALID, Context.STORE): (Cure.EXECUTE_RESET, Cure.EXECUTE_REMOVE),

@@ -35,6 +35,8 @@ WORDS: Mapping[str, str] = {
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",
     Cause.DEPRECATED_ADDON: "Add-on {reference} is deprecated: its authors do not look after it any more. Its "
     "documentation may name a replacement.",
+    Cause.DOCKER_RATELIMIT: "Docker Hub gives no more images to this address for now. With a login of yours (Settings, "
+    "Apps, Registries) it gives more.",
     Cause.MISSING_IMAGE: "The image of {who} cannot be pulled: {message}",
     Cause.CANNOT_START: "{who} cannot be started: {message}",
     Cause.EVICTED: "The cluster has taken {who} off its node: {message}",

@@ -9,7 +9,9 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from supervisor_k8s.errors import ImagePullError, TookTooLongError
+from supervisor_k8s.events import Signal
 from supervisor_k8s.model.desired.pull import TYPE_PULL, pull_labels, pull_name, pull_pod
+from supervisor_k8s.model.image_pull import pull_error
 from supervisor_k8s.model.naming import LABEL_TYPE
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import PullState, observe_pull
@@ -27,6 +29,8 @@ class Images:
         self._cluster = cluster
         self._site = site
         self._timeout = timeout
+        self.ended: Signal[tuple[str, ImagePullError | None]] = Signal()
+        """An image is there, or why it will not come."""
         self._pulling: dict[str, asyncio.Lock] = {}
 
     async def pull(self, image: str, on_stage: Callable[[str], None]) -> None:
@@ -50,8 +54,10 @@ class Images:
             except TookTooLongError:
                 reason = f"not there after {self._timeout:.0f} seconds (stage: {stage or 'waiting for the cluster'})"
                 raise ImagePullError(image=image, reason=reason) from None
-            if state.failure:
-                raise ImagePullError(image=image, reason=state.failure)
+            error = pull_error(image, state.failure) if state.failure else None
+            self.ended((image, error))
+            if error is not None:
+                raise error
 
     async def sweep(self) -> None:
         """Remove the pull pods that an earlier process of ours left behind."""

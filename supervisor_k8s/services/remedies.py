@@ -19,6 +19,7 @@ class Verbs:
     """Of add-ons and of the store."""
 
     start: Verb
+    stop: Verb
     restart: Verb
     uninstall: Verb
     pull: Callable[[str, Progress], Awaitable[object]]
@@ -52,6 +53,7 @@ def remedies(jobs: Jobs, verbs: Verbs) -> Mapping[tuple[Context, Cure], Remedy]:
 
     return {
         (Context.ADDON, Cure.EXECUTE_START): job("app_start", lambda slug, _: verbs.start(slug)),
+        (Context.ADDON, Cure.EXECUTE_STOP): job("app_stop", lambda slug, _: verbs.stop(slug)),
         (Context.ADDON, Cure.EXECUTE_RESTART): job("app_restart", lambda slug, _: verbs.restart(slug)),
         (Context.ADDON, Cure.EXECUTE_REPAIR): job("app_repair", repair),
         (Context.ADDON, Cure.EXECUTE_REMOVE): job("app_uninstall", lambda slug, _: verbs.uninstall(slug)),

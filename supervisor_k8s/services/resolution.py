@@ -7,6 +7,7 @@ is gone and comes again, or the user has everything looked at anew.
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from itertools import count
@@ -45,14 +46,18 @@ class Resolution:
         remedies: Mapping[tuple[Context, Cure], Remedy],
         disabled: Callable[[], Collection[str]],
         save_disabled: Callable[[Sequence[str]], Awaitable[None]],
+        makes_sense: Callable[[Fault, Cure], bool] = lambda _fault, _cure: True,
     ) -> None:
-        """`checks` by slug; `remedies` by context and suggestion; the last two keep which checks are off."""
+        """`checks` by slug; `remedies` by context and suggestion; two keep which checks are off; `makes_sense`: as
+        things are now.
+        """
         self.event: Signal[Mapping[str, Any]] = Signal()
         """Messages for Core's `supervisor/event`."""
         self._checks = checks
         self._remedies = remedies
         self._disabled = disabled
         self._save_disabled = save_disabled
+        self._makes_sense = makes_sense
         self._issues: dict[Fault, Issue] = {}
         self._suggestions: dict[str, Suggestion] = {}
         self._found: dict[str, frozenset[Fault]] = {}
@@ -108,7 +113,7 @@ class Resolution:
         if fault in self._issues or fault in self._dismissed:
             return
         issue = self._issues[fault] = Issue(uuid=uuid4().hex, fault=fault)
-        for cure in shapes.cures(fault):
+        for cure in filter(functools.partial(self._makes_sense, fault), shapes.cures(fault)):
             suggestion = Suggestion(uuid=uuid4().hex, type=cure, fault=fault)
             self._suggestions[suggestion.uuid] = suggestion
         self.event(shapes.changed(issue, self._of(fault)))

@@ -146,6 +146,19 @@ async def test_check(home: Home, service: Service) -> None:
     assert (await home.raw("GET", "/resolution/info")).data["issues"] == []
 
 
+async def test_one_that_runs_can_be_stopped(home: Home, service: Service) -> None:
+    """It is suggested, and done when the user says so; the password is still known to everybody then."""
+    await home.raw("POST", f"/addons/{SLUG}/options", json={"options": options(LEAKED)})
+    await home.raw("POST", f"/addons/{SLUG}/start")
+    await home.raw("POST", "/resolution/check/addon_pwned/run")
+    (stop,) = (await home.client().resolution.info()).suggestions
+    assert (stop.type, stop.reference) == ("execute_stop", SLUG)
+    await home.client().resolution.apply_suggestion(stop.uuid)
+    assert (await home.raw("GET", f"/addons/{SLUG}/info")).data["state"] == "stopped"
+    info = await home.client().resolution.info()
+    assert ([issue.type for issue in info.issues], info.suggestions) == (["pwned"], [])
+
+
 async def test_no_password_is_told(home: Home, service: Service, caplog: pytest.LogCaptureFixture) -> None:
     """Neither the log nor an answer has one, nor its digest."""
     with caplog.at_level("DEBUG"):

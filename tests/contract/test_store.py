@@ -5,7 +5,11 @@ import asyncio
 import orjson
 import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorError, SupervisorNotFoundError
-from aiohasupervisor.exceptions import AddonNotSupportedArchitectureError
+from aiohasupervisor.exceptions import (
+    AddonNotSupportedArchitectureError,
+    DockerHubRateLimitExceededError,
+    DockerRegistryRateLimitExceededError,
+)
 from aiohasupervisor.models import StoreAddonInstall, StoreAddonUpdate, StoreAddRepository
 
 from tests.contract.house import PNG, Home
@@ -217,6 +221,34 @@ async def test_reload(home: Home) -> None:
     await home.client().store.reload()
     assert (await home.client().store.addon_info("local_mine")).name == "Mine"
     assert (await home.raw("POST", "/addons/reload", json={})).data == {}
+
+
+async def test_docker_hub_gives_no_more(home: Home) -> None:
+    """Clients have words of their own for it, and there is an issue until an image comes from there again."""
+    folder = home.share / "addons" / "local" / "hub"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(
+        "name: Hub\nversion: 1\nslug: hub\ndescription: From Docker Hub\narch: [amd64]\nimage: somebody/hub\n"
+    )
+    await home.raw("POST", "/store/reload")
+    for image in ("somebody/hub:1", "example.test/amd64-app-panel:1.0.0"):
+        home.cluster.behaviours[image] = Behaviour(pull_error="429 Too Many Requests - toomanyrequests: slow down")
+    with pytest.raises(DockerRegistryRateLimitExceededError):
+        await home.client().store.install_addon("core_panel")
+    assert (await home.client().resolution.info()).issues == []
+    with pytest.raises(DockerHubRateLimitExceededError):
+        await home.client().store.install_addon("local_hub")
+    answer = await home.raw("POST", "/store/addons/local_hub/install")
+    assert (answer.status, answer.json["error_key"]) == (429, "dockerhub_rate_limit_exceeded")
+    assert answer.json["extra_fields"]["dockerhub_rate_limit_url"] in answer.message
+    info = await home.client().resolution.info()
+    assert [(issue.type, issue.context) for issue in info.issues] == [("docker_ratelimit", "system")]
+    assert [suggestion.type for suggestion in info.suggestions] == ["registry_login"]
+    home.cluster.behaviours.clear()
+    await home.install("core_panel")
+    assert len((await home.client().resolution.info()).issues) == 1
+    await home.install("local_hub")
+    assert (await home.client().resolution.info()).issues == []
 
 
 async def test_values_that_only_yaml_has(home: Home) -> None:
