@@ -300,7 +300,15 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         makes_sense=functools.partial(makes_sense, addons),
     )
     own = upkeep.own_life(
-        settings, cluster, own_pod, site, versions=versions, stage=stage, run=one_offs.run, resolution=resolution
+        settings,
+        cluster,
+        own_pod,
+        site,
+        versions=versions,
+        stage=stage,
+        run=one_offs.run,
+        resolution=resolution,
+        preferences=preferences,
     )
     conditions = upkeep.work_conditions(preferences, resolution, host, own, stage)
     services = Services(

@@ -71,6 +71,7 @@ def own_life(  # noqa: PLR0913 - the parts that our own life touches
     stage: Stage,
     run: Run,
     resolution: Resolution,
+    preferences: Preferences,
 ) -> OwnLife:
     """Of the Deployment that the settings name."""
     return OwnLife(
@@ -83,12 +84,21 @@ def own_life(  # noqa: PLR0913 - the parts that our own life touches
         stage=stage,
         run=run,
         resolution=resolution,
+        went_to=lambda: preferences.get("updated_to"),
+        note=lambda version: preferences.set({"updated_to": version}),
     )
 
 
 def own_updates(jobs: Jobs, versions: Versions, own: OwnLife, conditions: Conditions) -> OwnUpdates:
     """Those that nobody asks for."""
-    return OwnUpdates(jobs=jobs, reload=versions.reload, offered=own.offered, may=conditions.check, update=own.update)
+    return OwnUpdates(
+        jobs=jobs,
+        reload=versions.reload,
+        offered=own.offered,
+        undone=lambda: own.undone,
+        may=conditions.check,
+        update=own.update,
+    )
 
 
 def work_conditions(
@@ -100,7 +110,7 @@ def work_conditions(
         unhealthy=lambda: resolution.unhealthy,
         state=lambda: stage.name,
         disk=host.disk,
-        outdated=lambda: own.offered()[1],
+        outdated=lambda: own.outdated,
         auto_update=lambda: bool(preferences.get("auto_update")),
         found_full=resolution.look_soon,
     )

@@ -58,6 +58,7 @@ def connect(house: House) -> None:
         house.services.versions.fetched.connect(functools.partial(tell_update, send, key))
     house.services.preferences.changed.connect(apply_log_level)
     apply_log_level(house.records.preferences)
+    house.services.own.look_back()
     connect_records(house)
 
 

@@ -26,7 +26,7 @@ WORDS: Mapping[str, str] = {
     "it runs, and cannot be managed before its store is back.",
     Cause.ADDON_RECORD_REBUILT: "The record of add-on {reference} was lost and rebuilt from the cluster. Please look "
     "through its options.",
-    Cause.UPDATE_ROLLBACK: "The update of Home Assistant did not work: the version before it runs again. The "
+    Cause.UPDATE_ROLLBACK: "The update of {who} did not work: the version before it runs again. The "
     "Supervisor's log says why.",
     Cause.UPDATE_FAILED: "The update of {who} failed. The Supervisor's log says why.",
     Cause.ADDON_MANIFEST_INVALID: "The store {reference} has add-ons that cannot be read: {manifests}",

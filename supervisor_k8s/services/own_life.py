@@ -2,7 +2,8 @@
 
 Both are rollouts of our Deployment, as `kubectl` makes them, so that whoever looks there sees what happened. An update
 goes to versions of our own channel file only, and only after the new version has looked at this installation and found
-that it can take over: settings, state, rights. Until then nothing is changed.
+that it can take over: settings, state, rights. Until then nothing is changed. From then on nobody of ours is there to
+take it back: a version that does not come up all the same is undone by a person (README), and remembered as such.
 """
 
 import logging
@@ -21,6 +22,7 @@ from supervisor_k8s.model.versions import is_newer
 
 _LOGGER = logging.getLogger(__name__)
 FAILED = Fault(Cause.UPDATE_FAILED, Context.SUPERVISOR)
+UNDONE = Fault(Cause.UPDATE_ROLLBACK, Context.SUPERVISOR)
 LAST_LINES = 20
 """Of a failed self-check's output that are told."""
 
@@ -51,7 +53,9 @@ class Rollouts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnLife:
-    """`deployment` is our own, `node` where we run; `latest` is the channel's version; `run` has a Job done."""
+    """`deployment` is our own, `node` where we run; `latest` is the channel's version; `run` has a Job done;
+    `went_to` is the version that the last update went to, as `note` keeps it.
+    """
 
     cluster: Rollouts
     deployment: str
@@ -62,6 +66,25 @@ class OwnLife:
     stage: Stage
     run: Callable[[Manifest], Awaitable[Ended]]
     resolution: Issues
+    went_to: Callable[[], str | None]
+    note: Callable[[str | None], Awaitable[None]]
+
+    @property
+    def undone(self) -> str | None:
+        """The version that we were updated to, and are not: somebody went back."""
+        version = self.went_to()
+        return version if is_newer(version, self.version) else None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether we should be updated before anything else is; to a version that was undone nobody has to go."""
+        latest, is_update = self.offered()
+        return is_update and latest != self.undone
+
+    def look_back(self) -> None:
+        """At our start: that an update was undone is an issue until the next one."""
+        if self.undone:
+            self.resolution.report(UNDONE)
 
     def offered(self) -> tuple[str, bool]:
         """The newest version, and whether it is an update."""
@@ -86,7 +109,8 @@ class OwnLife:
         latest, is_update = self.offered()
         if not is_update:
             raise RefusedError(f"No supervisor update available - {self.version}")
-        self.resolution.settle(FAILED)  # an earlier try's; this one is told anew if it ends like it
+        for earlier in (FAILED, UNDONE):  # this one is told anew if it ends like it
+            self.resolution.settle(earlier)
         try:
             await self._update(latest, on_stage)
         except SupervisorError as error:
@@ -105,4 +129,10 @@ class OwnLife:
             said = "\n".join(ended.output.strip().splitlines()[-LAST_LINES:])
             raise OwnUpdateError(f"version {version} cannot take over this installation: {said}")
         on_stage("rollout")
-        await self.cluster.roll_out(self.deployment, images={own_container(deployment)["name"]: image})
+        before = self.went_to()
+        await self.note(version)  # afterwards there may be no time for it
+        try:
+            await self.cluster.roll_out(self.deployment, images={own_container(deployment)["name"]: image})
+        except ClusterError:
+            await self.note(before)
+            raise

@@ -29,6 +29,8 @@ class OwnUpdates:
     """Reads the version files anew."""
     offered: Callable[[], tuple[str, bool]]
     """The newest version, and whether it is an update."""
+    undone: Callable[[], str | None]
+    """The version that somebody went back from."""
     may: Callable[[str], Awaitable[None]]
     """Raises RefusedError when a job may not begin."""
     update: Callable[[Callable[[str], None]], Awaitable[None]]
@@ -46,6 +48,9 @@ class OwnUpdates:
         await self.reload()
         version, is_update = self.offered()
         if not is_update:
+            return
+        if version == self.undone():
+            _LOGGER.info("Version %s of the Supervisor was undone: it is not installed by itself again", version)
             return
         try:
             await self.may(JOB)

@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "pwned": True,
         "force_security": False,
         "disabled_checks": [],
+        "updated_to": None,  # nobody's choice: the version of ourselves that the last update went to
     }
 )
 

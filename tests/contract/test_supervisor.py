@@ -17,6 +17,7 @@ from aiohasupervisor.models import (
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from supervisor_k8s.errors import ClusterUnavailableError
 from supervisor_k8s.model.desired.self_check import NAME as CHECK
 from tests.contract.house import Home
 from tests.fakes import Behaviour
@@ -234,6 +235,35 @@ async def test_an_update_of_ours_by_itself(offered: Home) -> None:
             await asyncio.sleep(0.01)
             jobs = [event["data"]["name"] for event in offered.core.events if event["event"] == "job"]
     assert set(jobs) == {"supervisor_update"}
+
+
+async def test_an_update_of_ours_that_was_undone(offered: Home) -> None:
+    """Whoever goes back (`kubectl rollout undo`) is not brought forward again, finds an issue that says so, and can
+    work on; an update that is asked for is done.
+    """
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
+    await offered.client().supervisor.update()
+    put_deployment(offered)
+    await offered.stop()
+    await offered.start()
+    (issue,) = (await offered.client().resolution.info()).issues
+    assert (issue.type, issue.context) == ("update_rollback", "supervisor")
+    await offered.house.own_updates.look()
+    assert await image(offered) == f"{OURS}:2026.11.0"
+    await offered.install("core_mosquitto")
+    await offered.client().supervisor.update()
+    assert await image(offered) == f"{OURS}:{NEW}"
+    assert (await offered.client().resolution.info()).issues == []
+
+
+async def test_a_rollout_that_the_cluster_refuses(offered: Home) -> None:
+    """Is a failed update, and none that was undone."""
+    offered.cluster.programs[CHECK] = lambda _: Behaviour(exit_code=0)
+    offered.cluster.fail("roll_out", ClusterUnavailableError("The API server does not answer"))
+    assert (await offered.raw("POST", "/supervisor/update")).status == 400
+    await offered.stop()
+    await offered.start()
+    assert (await offered.client().resolution.info()).issues == []
 
 
 async def test_an_update_that_cannot_take_over(offered: Home) -> None:

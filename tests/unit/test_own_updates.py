@@ -18,9 +18,16 @@ class Channel:
         self.hinders: dict[str, str] = {}
         self.updates: list[str] = []
         self.fails = False
+        self.undone: str | None = None
         self.updated = asyncio.Event()
         self.own = OwnUpdates(
-            jobs=jobs, reload=self._reload, offered=lambda: self.offered, may=self._may, update=self._update, every=0.01
+            jobs=jobs,
+            reload=self._reload,
+            offered=lambda: self.offered,
+            undone=lambda: self.undone,
+            may=self._may,
+            update=self._update,
+            every=0.01,
         )
 
     async def _reload(self) -> None:
@@ -67,6 +74,16 @@ async def test_one_that_may_not_be(channel: Channel) -> None:
     channel.hinders["tasks_update_supervisor"] = "supervisor auto updates disabled"
     await channel.own.look()
     assert channel.updates == []
+
+
+async def test_one_that_was_undone(channel: Channel) -> None:
+    """It is not tried again by itself; the next one is."""
+    channel.undone = "2026.12.0"
+    await channel.own.look()
+    assert channel.updates == []
+    channel.newest = ("2026.12.1", True)
+    await channel.own.look()
+    assert channel.updates == ["2026.12.1"]
 
 
 async def test_one_that_fails_is_tried_again(channel: Channel) -> None:
