@@ -82,7 +82,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
         Recipe(
             name=MOSQUITTO,
             context=ours / "addon-mosquitto",
-            inputs=("run.py",),
+            inputs=("home_assistant_logins.c", "run.py"),
             bases=(bases[STABLE],),
         ),
         Recipe(

@@ -17,6 +17,9 @@ except e.HTTPError as error:
     print(error.code)
 """
 """What an add-on does, with its own token."""
+PUBLISH = 'mosquitto_pub -h core-mosquitto -u "$1" -P "$2" -t house -m hello -q 1 >/dev/null 2>&1; echo $?'
+REFUSED = 5
+"""Exit code of a client whom the broker does not authorise."""
 
 
 class Door:
@@ -29,6 +32,11 @@ class Door:
         """Status of `/auth`, asked from the add-on's pod."""
         command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "python3", "-c", LOG_IN)
         return int(await self._kubectl.run(*command, json.dumps({"username": username, "password": password})))
+
+    async def publishes(self, username: str, password: str) -> int:
+        """Exit code of an MQTT client that sends one message to the broker and waits until it has it."""
+        command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "sh", "-c", PUBLISH, "sh")
+        return int(await self._kubectl.run(*command, username, password))
 
 
 @pytest.fixture
@@ -65,6 +73,19 @@ async def test_who_is_switched_off_is_out(door: Door, core: Core, guest: str) ->
     async with core.socket() as socket:
         assert (await socket.command("config/auth/update", user_id=guest, is_active=False))["success"]
     assert await door.asks(**GUEST) == 401
+
+
+async def test_a_broker_lets_home_assistants_users_in(door: Door, core: Core, guest: str) -> None:
+    """By the password they have there: not with another one, and not once they are switched off. Whoever nobody knows
+    stays out.
+    """
+    assert await door.publishes(**USER) == 0
+    assert await door.publishes(**GUEST) == 0
+    assert await door.publishes(USER["username"], "not this one") == REFUSED
+    assert await door.publishes("nobody", USER["password"]) == REFUSED
+    async with core.socket() as socket:
+        assert (await socket.command("config/auth/update", user_id=guest, is_active=False))["success"]
+    assert await door.publishes(**GUEST) == REFUSED
 
 
 async def test_a_new_password(door: Door, supervisor: Supervisor, guest: str) -> None:

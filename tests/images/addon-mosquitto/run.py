@@ -24,6 +24,8 @@ SSL = Path("/ssl")
 SHARE = Path("/share")
 CONFIGURATION = Path("/etc/mosquitto/mosquitto.conf")
 PASSWORDS = Path("/etc/mosquitto/passwords")
+LOGINS = Path("/home_assistant_logins.so")
+"""Plugin: who is not in the password file may be a user of Home Assistant."""
 SYSTEM_USERS = ("homeassistant", "addons")
 PORT = 1883
 LOG_TYPES = ("error", "warning", "notice", "information")
@@ -94,6 +96,7 @@ def hashed(password: str) -> str:
 def configuration(options: dict[str, Any]) -> list[str]:
     """mosquitto.conf, line by line."""
     result = ["user root", "allow_anonymous false", f"password_file {PASSWORDS}"]
+    result += [f"plugin {LOGINS}", f"plugin_opt_passwords {PASSWORDS}"]
     result += ["persistence true", f"persistence_location {DATA}/"]
     result += [f"log_dest {destination}" for destination in options.get("log_dest") or ["stdout"]]
     kinds = ["all"] if options.get("debug") else options.get("log_type") or LOG_TYPES
