@@ -36,7 +36,7 @@ logs: ## Follow the Supervisor's log
 
 check: ## Lint, format, types, and the arrows between the layers
 	@venv=$(VENV) && PATH="$$venv/bin:$$PATH" && \
-	ruff check && ruff format --check && mypy && lint-imports
+	ruff check && ruff format --check && mypy && PYTHONPATH=addons/git_pull/rootfs/app lint-imports
 
 test-fast: ## Checks, unit and contract tier: no root, no cluster
 	@tests/fast.sh $(MAKE) --no-print-directory check

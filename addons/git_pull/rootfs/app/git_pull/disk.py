@@ -1,0 +1,64 @@
+"""What the live configuration has at given paths. Waits for the disk."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from git_pull.changes import Disk
+from git_pull.files import blob_id
+from git_pull.tree import parents
+
+CHECKED = (".yaml", ".yml", ".py", ".json")
+"""Files that Core's checker may read."""
+NOT_CHECKED = {"www", "deps", "tts", "image", "media", "backups", "__pycache__"}
+
+
+def read_disk(live: Path, paths: Iterable[str], *, like: str) -> Disk:
+    """No link is followed: what is behind one is not ours. `like` is any id of the repository."""
+    ids: dict[str, str] = {}
+    odd: dict[str, str] = {}
+    folders: dict[str, str | None] = {}
+    for path in paths:
+        problem = next((found for above in parents(path) if (found := _folder_problem(live, above, folders))), None)
+        if problem is not None:
+            odd[path] = problem
+            continue
+        mode = _mode(live / path)
+        if mode is None:
+            continue
+        if stat.S_ISREG(mode):
+            ids[path] = blob_id(live / path, like=like)
+        else:
+            kind = "a link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "no file"
+            odd[path] = f"it is {kind} on the disk"
+    return Disk(ids, odd)
+
+
+def fingerprint(live: Path) -> str:
+    """Another one when a file that Core's checker may read was made, changed or deleted."""
+    digest = hashlib.sha256()
+    for folder, folders, files in os.walk(live):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_CHECKED)
+        for name in sorted(files):
+            if name.endswith(CHECKED):
+                path = Path(folder, name)
+                about = path.lstat()
+                digest.update(f"{path.relative_to(live)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _folder_problem(live: Path, path: str, known: dict[str, str | None]) -> str | None:
+    if path not in known:
+        mode = _mode(live / path)
+        fine = mode is None or stat.S_ISDIR(mode)
+        known[path] = None if fine else f"{path} is no folder on the disk"
+    return known[path]
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None

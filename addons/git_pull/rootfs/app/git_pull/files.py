@@ -1,0 +1,48 @@
+"""Writing files so that a power cut leaves the old or the new one, and git's id of a file. Waits for the disk."""
+
+import hashlib
+import os
+from pathlib import Path
+
+_CHUNK = 2**20
+_SHA1 = 40
+
+
+def blob_id(path: Path, *, like: str) -> str:
+    """The id that git gives to this content; `like` is any id of the repository, whose length says which hash it is."""
+    digest = hashlib.sha1(usedforsecurity=False) if len(like) == _SHA1 else hashlib.sha256()
+    with path.open("rb") as file:
+        digest.update(b"blob %d\0" % os.fstat(file.fileno()).st_size)
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def copy(source: Path, target: Path, *, mode: int) -> None:
+    """Made new, and on the disk when this returns. `mode` are the permission bits."""
+    with source.open("rb") as given, target.open("xb") as made:
+        while chunk := given.read(_CHUNK):
+            made.write(chunk)
+        made.flush()
+        os.fchmod(made.fileno(), mode)
+        os.fsync(made.fileno())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace it in one step."""
+    beside = path.with_name(f"{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync(path.parent)
+
+
+def sync(folder: Path) -> None:
+    """Names that were made, moved or taken away in it are on the disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,23 @@
+"""The port to whoever runs Home Assistant."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+
+class Home(Protocol):
+    """Every method raises HomeError when it got no answer that says anything."""
+
+    async def core_version(self) -> str:
+        """Another one may take what this one refused."""
+
+    async def check(self, candidate: Path, without: Sequence[str]) -> None:
+        """Would Core take the configuration with the files of `candidate`, and without these paths? InvalidError with
+        Core's own sentences when it would not.
+        """
+
+    async def restart(self) -> None:
+        """Answers when Home Assistant is up again. RestartError when it was not restarted or does not come up."""
+
+    async def show(self, message: str | None) -> None:
+        """What the user should know until it is another one; None: nothing any more."""

@@ -1,0 +1,187 @@
+"""Making a candidate live: all of it, or nothing, whenever the power goes. Waits for the disk.
+
+A mounted `/config` cannot be exchanged by one rename, so the exchange is written down first. Below `.git_pull` in the
+configuration, so on the same volume, lie the new files, copies of those that go, and then, last and in one step, the
+plan. From then on the plan is carried out, by us or by our next start: each file is replaced by a rename. A file that
+somebody changed meanwhile turns it around: what was replaced is put back, and the change of the user's stays.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from git_pull import files
+from git_pull.changes import Changes
+from git_pull.disk import read_disk
+from git_pull.errors import ChangedMeanwhileError
+from git_pull.tree import OWN_FOLDER, parents
+
+PLAN, NEW, OLD = "plan.json", "new", "old"
+_READABLE, _EXECUTABLE = 0o644, 0o111
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One file: git's ids of what is there and of what shall be, None for no file."""
+
+    path: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What a candidate is of. `kept` is a folder for copies of the user's files that it replaces."""
+
+    commit: str
+    repository: str
+    kept: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`back`: it was turned around, and what it has done is taken back."""
+
+    commit: str
+    repository: str
+    steps: tuple[Step, ...]
+    back: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(step.path for step in self.steps)
+
+
+class Switch:
+    """`live` is the configuration."""
+
+    def __init__(self, live: Path) -> None:
+        self._live = live
+        self._folder = live / OWN_FOLDER
+
+    # --- before ----------------------------------------------------------------------------------------------
+
+    def prepare(self, changes: Changes, ids: Mapping[str, str], candidate: Path, target: Target) -> None:
+        """Lay everything aside and write the plan; `ids` is what the disk had when `changes` was decided. Files of the
+        user's that would be replaced are copied to `target.kept`, too. ChangedMeanwhileError, OSError: nothing is done.
+        """
+        self.close()
+        for folder in (NEW, OLD):
+            (self._folder / folder).mkdir(parents=True)
+        steps = []
+        for number, path in enumerate(changes.paths):
+            entry = changes.write.get(path)
+            step = Step(path, ids.get(path), entry.id if entry else None)
+            self._lay_aside(number, step, candidate, executable=entry is not None and entry.executable)
+            if path in changes.taken:
+                _keep(self._folder / OLD / str(number), target.kept / path)
+            steps.append(step)
+        for folder in (NEW, OLD):
+            files.sync(self._folder / folder)
+        files.sync(self._live)
+        self._save(Plan(commit=target.commit, repository=target.repository, steps=tuple(steps)))
+
+    def _lay_aside(self, number: int, step: Step, candidate: Path, *, executable: bool) -> None:
+        live, mode = self._live / step.path, _READABLE
+        if step.old is not None:
+            old = self._folder / OLD / str(number)
+            mode = live.lstat().st_mode & 0o777
+            files.copy(live, old, mode=mode)
+            if files.blob_id(old, like=step.old) != step.old:
+                raise ChangedMeanwhileError(f"{step.path} was changed just now")
+        if step.new is not None:
+            mode = mode & ~_EXECUTABLE | (_EXECUTABLE if executable else 0)
+            files.copy(candidate / step.path, self._folder / NEW / str(number), mode=mode)
+
+    # --- the exchange ----------------------------------------------------------------------------------------
+
+    def finish(self) -> Plan | None:
+        """Carry out the plan, if there is one; the answer says whether it went back. Until `close` it can be asked
+        again.
+        """
+        plan = self._load()
+        if plan is None:
+            return None
+        if not plan.back and not self._forward(plan.steps):
+            plan = replace(plan, back=True)
+            self._save(plan)
+        if plan.back:
+            self._back(plan.steps)
+        for folder in self._folders(plan.steps):
+            files.sync(folder)
+        return plan
+
+    def close(self) -> None:
+        """Forget the plan, or what was laid aside for one that was never written."""
+        with suppress(FileNotFoundError):
+            (self._folder / PLAN).unlink()
+            files.sync(self._folder)
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._folder)
+
+    def _forward(self, steps: Sequence[Step]) -> bool:
+        """False when a file has something else than either side of the plan."""
+        for number, step in enumerate(steps):
+            place, new = self._live / step.path, self._folder / NEW / str(number)
+            found = self._found(step)
+            if found not in (step.old, step.new):
+                return False
+            if step.new is None:
+                if found is not None:
+                    place.unlink()
+                    self._prune(step.path)
+            elif new.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(place)
+        return True
+
+    def _back(self, steps: Sequence[Step]) -> None:
+        """What has the new content gets the old one; what somebody else wrote stays."""
+        for number, step in enumerate(steps):
+            place, old = self._live / step.path, self._folder / OLD / str(number)
+            if step.new == step.old or self._found(step) != step.new:
+                continue
+            if step.old is None:
+                place.unlink()
+                self._prune(step.path)
+            elif old.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                old.replace(place)
+
+    def _found(self, step: Step) -> str | None:
+        """The id of what is there; a sentence, which is never an id, when that is no file."""
+        like = step.old or step.new or ""
+        disk = read_disk(self._live, (step.path,), like=like)
+        return disk.odd.get(step.path) or disk.ids.get(step.path)
+
+    def _prune(self, path: str) -> None:
+        """Git knows no empty folders: one that becomes empty goes."""
+        with suppress(OSError):
+            for above in parents(path):
+                (self._live / above).rmdir()
+
+    def _folders(self, steps: Sequence[Step]) -> Iterator[Path]:
+        """All that have a changed file or lost a folder, each once."""
+        names = {above for step in steps for above in parents(step.path)}
+        yield from (folder for name in sorted(names) if (folder := self._live / name).is_dir())
+        yield self._live
+
+    # --- the plan --------------------------------------------------------------------------------------------
+
+    def _load(self) -> Plan | None:
+        try:
+            given = json.loads((self._folder / PLAN).read_bytes())
+        except FileNotFoundError:
+            return None
+        return Plan(**{**given, "steps": tuple(Step(**step) for step in given["steps"])})
+
+    def _save(self, plan: Plan) -> None:
+        files.write(self._folder / PLAN, json.dumps(asdict(plan)).encode())
+
+
+def _keep(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.copy(source, target, mode=source.stat().st_mode & 0o777)

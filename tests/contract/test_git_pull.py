@@ -1,0 +1,302 @@
+"""The Git pull add-on as it is shipped, in a house with our real Supervisor and a real git server.
+
+Its program runs beside the Supervisor instead of in a pod; Core's checker is a double that looks at the candidate.
+"""
+
+import asyncio
+import itertools
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from git_pull.__main__ import serve
+from git_pull.changes import Changes
+from git_pull.disk import read_disk
+from git_pull.switch import Switch, Target
+from git_pull.tree import Entry
+from tests.contract.house import Home
+from tests.fakes import Behaviour
+from tests.gitserver import GitServer, Repository
+from tests.unit.git_pull_cuts import blob
+
+SLUG = "local_git_pull"
+CHECK = "homeassistant-check"
+SHIPPED = Path(__file__).parents[2] / "addons" / "git_pull"
+FIRST = {"configuration.yaml": "default_config:\n", "automations.yaml": "[]\n", "packages/a.yaml": "{}\n"}
+
+
+class Houseful:
+    """The add-on, installed and started as a user would; `run` is one start of its program."""
+
+    def __init__(self, home: Home, repository: Repository) -> None:
+        self.home = home
+        self.repository = repository
+        self.live = home.share / "homeassistant"
+        self.data = home.share / "addons" / "data" / SLUG
+        self.checked: list[dict[str, str]] = []
+        """What each candidate had."""
+        self.without: list[list[str]] = []
+        home.cluster.programs[CHECK] = self._check
+
+    def _check(self, pod: Mapping[str, Any]) -> Behaviour:
+        """A configuration with the word `nonsense` in it is none."""
+        (overlay,) = pod["spec"].get("initContainers") or [None]
+        warnings = list[str]()
+        if overlay is not None:
+            asked = json.loads(overlay["env"][0]["value"])
+            files = texts(self.home.share / asked["candidate"])
+            self.checked.append(files)
+            self.without.append(asked["without"])
+            warnings = [f"Integration error: {path} says nonsense" for path in files if "nonsense" in files[path]]
+        result = {"errors": {}, "warnings": {"x": warnings}, "components": []}
+        return Behaviour(exit_code=0, says=tuple(json.dumps(result, indent=2).splitlines()))
+
+    async def set(self, **options: Any) -> None:
+        info = await self.home.raw("GET", f"/addons/{SLUG}/info")
+        body = {"options": {**info.data["options"], **options}}
+        assert (await self.home.raw("POST", f"/addons/{SLUG}/options", json=body)).status == 200
+        assert (await self.home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
+
+    async def run(self) -> int:
+        return await serve(live=self.live, data=self.data, address=self.home.url, token=self.home.addon_token(SLUG))
+
+    def notifications(self) -> list[str | None]:
+        """What was shown in Home Assistant; None: it was taken away."""
+        path = "/api/services/persistent_notification/"
+        asked = [(at, body) for _, at, body in self.home.core.requests if at.startswith(path)]
+        return [body.get("message") for at, body in asked]
+
+    def core_pod(self) -> str:
+        """Another one after each restart."""
+        pod = self.home.cluster.get("Pod", "homeassistant-0")
+        assert pod is not None
+        return str(pod["metadata"]["uid"])
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitServer]:
+    (tmp_path / "served").mkdir()
+    with GitServer(tmp_path / "served").running() as server:
+        yield server
+
+
+@pytest.fixture
+async def house(home: Home, server: GitServer) -> Houseful:
+    """With an empty configuration; the repository has a first commit."""
+    repository = server.repository("house")
+    repository.commit(dict(FIRST))
+    shutil.copytree(SHIPPED, home.share / "addons" / "local" / "git_pull", ignore=shutil.ignore_patterns("rootfs"))
+    assert (await home.raw("POST", "/store/reload")).status == 200
+    await home.install(SLUG)
+    house = Houseful(home, repository)
+    house.live.mkdir(exist_ok=True)
+    await house.set(repository=f"{server.url}/house", git_branch="main")
+    return house
+
+
+async def test_a_house_from_git(house: Houseful) -> None:
+    """The first commit becomes the configuration; the add-on ends, and says that a restart is left to the user."""
+    pod = house.core_pod()
+    assert await house.run() == 0
+    assert texts(house.live) == FIRST
+    assert house.checked == [FIRST]
+    (shown,) = house.notifications()
+    assert shown is not None
+    assert "has to be restarted" in shown
+    assert "configuration.yaml" in shown
+    assert house.core_pod() == pod
+
+
+async def test_only_what_changed_is_checked_and_written(house: Houseful) -> None:
+    """With everything of the user's beside it untouched; a second pass over the same commit asks nobody anything."""
+    await house.run()
+    own = {"secrets.yaml": "a: b\n", ".storage/auth": "{}", "packages/mine.yaml": "{}\n", "automations.yaml": "- ui\n"}
+    for path, text in own.items():
+        (house.live / path).parent.mkdir(exist_ok=True)
+        (house.live / path).write_text(text)
+    inode = (house.live / "configuration.yaml").stat().st_ino
+    house.repository.commit({"packages/a.yaml": None, "packages/b.yaml": "{}\n"})
+    assert await house.run() == 0
+    assert await house.run() == 0
+    assert house.checked[1:] == [{"packages/b.yaml": "{}\n"}]
+    assert house.without[1:] == [["packages/a.yaml"]]
+    kept = {path: text for path, text in FIRST.items() if path != "packages/a.yaml"}
+    assert texts(house.live) == {**kept, **own, "packages/b.yaml": "{}\n"}
+    assert (house.live / "configuration.yaml").stat().st_ino == inode
+
+
+async def test_what_core_does_not_take_is_not_live(house: Houseful) -> None:
+    """It is told in Core's words, not checked twice, and a good commit or a revert is live without further ado."""
+    await house.run()
+    house.home.core.forget()
+    house.repository.commit({"configuration.yaml": "nonsense:\n"})
+    assert await house.run() == 1
+    assert await house.run() == 1
+    assert texts(house.live) == FIRST
+    assert len(house.checked) == 2
+    shown = house.notifications()
+    assert [str(text).splitlines()[-1] for text in shown] == ["Integration error: configuration.yaml says nonsense"] * 2
+    (house.live / "packages" / "mine.yaml").write_text("{}\n")
+    assert await house.run() == 1
+    assert len(house.checked) == 3, "another file of the user's may make it valid"
+    house.repository.commit({"configuration.yaml": "fixed:\n"})
+    assert await house.run() == 0
+    assert (house.live / "configuration.yaml").read_text() == "fixed:\n"
+
+
+async def test_restarts(house: Houseful) -> None:
+    """With `auto_restart` for all files but ignored ones, once for each change."""
+    await house.set(auto_restart=True, restart_ignore=["packages"])
+    pods = [house.core_pod()]
+    for change in ({}, {}, {"packages/a.yaml": "a: {}\n"}, {"configuration.yaml": "b:\n"}, {}):
+        house.repository.commit({**change})
+        assert await house.run() == 0
+        pods.append(house.core_pod())
+    assert [before != after for before, after in itertools.pairwise(pods)] == [True, False, False, True, False]
+
+
+async def test_a_restart_that_is_owed(house: Houseful) -> None:
+    """Core is busy with its database: the restart is asked for again by the next pass."""
+    await house.set(auto_restart=True)
+    pod = house.core_pod()
+    house.home.core.migrating = True
+    assert await house.run() == 1
+    assert texts(house.live) == FIRST
+    assert house.core_pod() == pod
+    house.home.core.migrating = False
+    assert await house.run() == 0
+    assert house.core_pod() != pod
+
+
+async def test_the_first_time_over_other_files(house: Houseful) -> None:
+    """Nothing is changed and the files are listed, until the user says `adopt`; copies are kept then."""
+    (house.live / "configuration.yaml").write_text("mine:\n")
+    (house.live / "automations.yaml").write_text(FIRST["automations.yaml"])
+    assert await house.run() == 1
+    assert house.checked == []
+    (shown,) = house.notifications()
+    assert shown is not None
+    assert "configuration.yaml" in shown
+    assert "automations.yaml" not in shown
+    await house.set(first_run="adopt")
+    assert await house.run() == 0
+    assert texts(house.live) == FIRST
+    (kept,) = (house.data / "kept").iterdir()
+    assert texts(kept) == {"configuration.yaml": "mine:\n"}
+
+
+async def test_a_change_on_both_sides(house: Houseful) -> None:
+    """`pull` changes nothing at all; `reset` takes the repository's and keeps a copy, each time."""
+    await house.run()
+    (house.live / "automations.yaml").write_text("- ui\n")
+    house.repository.commit({"automations.yaml": "- git\n", "packages/a.yaml": "a: {}\n"})
+    assert await house.run() == 1
+    assert texts(house.live) == {**FIRST, "automations.yaml": "- ui\n"}
+    await house.set(git_command="reset")
+    assert await house.run() == 0
+    assert (house.live / "automations.yaml").read_text() == "- git\n"
+    (house.live / "automations.yaml").write_text("- again\n")
+    assert await house.run() == 0
+    assert (house.live / "automations.yaml").read_text() == "- git\n"
+    copies = sorted(text for folder in (house.data / "kept").iterdir() for text in texts(folder).values())
+    assert copies == ["- again\n", "- ui\n"]
+
+
+async def test_another_repository(house: Houseful, server: GitServer) -> None:
+    """It begins anew: nothing of the old one is removed."""
+    await house.run()
+    server.repository("other").commit({"other.yaml": "{}\n"})
+    await house.set(repository=f"{server.url}/other")
+    assert await house.run() == 0
+    assert texts(house.live) == {**FIRST, "other.yaml": "{}\n"}
+
+
+async def test_a_rewritten_history(house: Houseful) -> None:
+    """A forced push is a commit like any other."""
+    await house.run()
+    house.repository.commit({"packages/a.yaml": None, "configuration.yaml": "forced:\n"}, force=True)
+    assert await house.run() == 0
+    expected = {**FIRST, "configuration.yaml": "forced:\n"}
+    del expected["packages/a.yaml"]
+    assert texts(house.live) == expected
+
+
+async def test_a_login(house: Houseful, server: GitServer) -> None:
+    """User and password reach the server; without, or with wrong ones, nothing is changed and none of them is told."""
+    server.login = ("me", "s3cret/x")
+    assert await house.run() == 1
+    await house.set(deployment_user="me", deployment_password="wr0ng")
+    assert await house.run() == 1
+    assert not any("wr0ng" in str(text) for text in house.notifications())
+    assert texts(house.live) == {}
+    await house.set(deployment_password="s3cret/x")
+    assert await house.run() == 0
+    assert texts(house.live) == FIRST
+
+
+async def test_it_repeats(house: Houseful) -> None:
+    """Until it is ended; a server that is away for a while ends nothing."""
+    await house.set(repeat={"active": True, "interval": 1})
+    running = asyncio.create_task(house.run())
+    path = house.live / "configuration.yaml"
+    try:
+        async with asyncio.timeout(30):
+            while not path.exists():
+                await asyncio.sleep(0.05)
+            house.repository.path.rename(house.repository.path.with_name("away"))
+            while not any("git fetch failed" in str(text) for text in house.notifications()):
+                await asyncio.sleep(0.05)
+            house.repository.path.with_name("away").rename(house.repository.path)
+            house.repository.commit({"configuration.yaml": "later:\n"})
+            while path.read_text() != "later:\n":
+                await asyncio.sleep(0.05)
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+    assert running.cancelled()
+
+
+async def test_a_switch_that_was_cut(house: Houseful, server: GitServer) -> None:
+    """The next start ends it before it asks anybody anything, and restarts Core for it as soon as it may."""
+    await house.set(auto_restart=True)
+    await house.run()
+    pod = house.core_pod()
+    (house.data / "next").mkdir()
+    (house.data / "next" / "configuration.yaml").write_text("cut:\n")
+    ids = read_disk(house.live, ["configuration.yaml"], like="0" * 40).ids
+    changes = Changes(write={"configuration.yaml": Entry(blob("cut:\n"))})
+    commit = house.repository.commit({"configuration.yaml": "cut:\n"})
+    target = Target(commit=commit, repository=f"{server.url}/house", kept=house.data / "kept")
+    Switch(house.live).prepare(changes, ids, house.data / "next", target)
+    server.login = ("nobody", "gets in")
+    assert await house.run() == 1
+    assert texts(house.live) == {**FIRST, "configuration.yaml": "cut:\n"}
+    assert house.core_pod() == pod
+    server.login = None
+    assert await house.run() == 0
+    assert house.core_pod() != pod
+    assert len(house.checked) == 1
+
+
+async def test_a_supervisor_that_cannot_check_candidates(house: Houseful, tmp_path: Path) -> None:
+    """Others look at what is live already and say that all is well: nothing is changed then."""
+
+    async def well(_request: web.Request) -> web.Response:
+        return web.json_response({"result": "ok", "data": {"slug": SLUG, "version": "2026.11.0"}})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", well)
+    async with TestServer(app) as other:
+        address = str(other.make_url("")).rstrip("/")
+        assert await serve(live=house.live, data=house.data, address=address, token="t") == 1
+    assert texts(house.live) == {}
