@@ -250,7 +250,7 @@ async def test_it_repeats(house: Houseful) -> None:
     running = asyncio.create_task(house.run())
     path = house.live / "configuration.yaml"
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             while not path.exists():
                 await asyncio.sleep(0.05)
             house.repository.path.rename(house.repository.path.with_name("away"))

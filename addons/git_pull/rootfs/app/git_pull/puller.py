@@ -181,6 +181,8 @@ class Puller:
         return read_tree(await self._mirror.listing(live)).files
 
     async def _remember(self, known: Memory) -> None:
+        if known == self._memory:
+            return
         await asyncio.to_thread(memory.save, self._places.memory, known)
         self._memory = known
 
