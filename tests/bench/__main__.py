@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import house, info, names, process, streams
+from tests.bench import house, info, names, pages, process, streams
 from tests.bench.figure import Figure, NotRun, as_json, progress, table
 
-SECTIONS = ("info", "answers", "log", "events", "metrics", "process", "names", "cluster")
+SECTIONS = ("info", "answers", "log", "events", "metrics", "process", "names", "ingress", "cluster")
 RESULTS = Path("test-results/bench.json")
 
 
@@ -27,6 +27,7 @@ def main() -> int:
         "metrics": lambda: info.scraping(scrapes=options.rounds),
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
         "names": lambda: names.looking_up(rounds=options.rounds),
+        "ingress": lambda: pages.passing(rounds=options.rounds),
         "cluster": lambda: house.living(rounds=options.rounds, starts=options.starts, delay=options.delay),
     }
     results: list[Figure | NotRun] = []

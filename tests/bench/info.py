@@ -109,9 +109,12 @@ class Sides:
     """Ports."""
     requests: int
 
+    def _wire(self, port: int) -> Wire:
+        return Wire(port, self.path, self.token)
+
     async def compared(self, name: str, *, rounds: int, **parts: Any) -> list[Figure]:
         """Latency with one client, and throughput with many."""
-        with Wire(self.ours, self.path, self.token) as mine, Wire(self.bare, self.path, self.token) as theirs:
+        with self._wire(self.ours) as mine, self._wire(self.bare) as theirs:
             assert theirs.body == mine.body
             took: dict[str, list[float]] = {"ours": [], "baseline": []}
             one = await in_turn(
@@ -121,8 +124,8 @@ class Sides:
                 say=f"{name}, one client",
             )
         many = await in_turn(
-            lambda: asyncio.to_thread(time_each, self.bare, self.path, self.token, self.requests),
-            lambda: asyncio.to_thread(time_each, self.ours, self.path, self.token, self.requests),
+            lambda: asyncio.to_thread(time_each, lambda: self._wire(self.bare), self.requests),
+            lambda: asyncio.to_thread(time_each, lambda: self._wire(self.ours), self.requests),
             rounds=rounds,
             say=f"{name}, {CLIENTS} clients",
         )

@@ -6,6 +6,7 @@ Whatever a real client did besides would be added to both sides of a ratio and h
 import socket
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Self
 
@@ -16,10 +17,20 @@ CLIENTS = 8
 class Wire:
     """One connection that stays open. Every answer must be as long as the first, and status 200."""
 
-    def __init__(self, port: int, path: str, token: str) -> None:
-        lines = (f"GET {path} HTTP/1.1", "Host: supervisor", f"Authorization: Bearer {token}", "Accept: */*", "", "")
+    def __init__(
+        self,
+        port: int,
+        path: str,
+        token: str = "",
+        *,
+        host: str = "127.0.0.1",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        given = {"Authorization": f"Bearer {token}"} if token else {}
+        fields = [f"{name}: {value}" for name, value in {**given, **(headers or {})}.items()]
+        lines = (f"GET {path} HTTP/1.1", "Host: supervisor", *fields, "Accept: */*", "", "")
         self._request = "\r\n".join(lines).encode()
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection((host, port), timeout=30)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._length = 0
         self.send()
@@ -45,12 +56,13 @@ class Wire:
             raise AssertionError("an answer of another length")
 
     def _first(self) -> bytes:
-        head, content = b"", b""
+        head = b""
         while b"\r\n\r\n" not in head:
             if not (got := self._socket.recv(65536)):
                 raise ConnectionError("the server hung up")
             head += got
-        head, _, content = head.partition(b"\r\n\r\n")
+        head, _, rest = head.partition(b"\r\n\r\n")
+        content = bytearray(rest)
         if not head.startswith(b"HTTP/1.1 200"):
             raise AssertionError(f"not the right answer: {head!r} {content!r}")
         fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
@@ -58,7 +70,7 @@ class Wire:
         while len(content) < length:
             content += self._socket.recv(65536)
         self._length = len(head) + 4 + length
-        return content
+        return bytes(content)
 
 
 def latency(wire: Wire, requests: int, each: list[float]) -> float:
@@ -68,10 +80,10 @@ def latency(wire: Wire, requests: int, each: list[float]) -> float:
     return statistics.median(took)
 
 
-def time_each(port: int, path: str, token: str, requests: int) -> float:
+def time_each(connect: Callable[[], Wire], requests: int) -> float:
     """Seconds per request with CLIENTS requests under way at any time: one by the requests per second."""
     with ExitStack() as stack:
-        wires = [stack.enter_context(Wire(port, path, token)) for _ in range(CLIENTS)]
+        wires = [stack.enter_context(connect()) for _ in range(CLIENTS)]
         began = time.perf_counter()
         for wire in wires:
             wire.send()

@@ -1,21 +1,19 @@
 """The house that all end-to-end tests share: made by `make up`, never by the tests themselves."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from tests.cluster import paths
 from tests.described import as_described
 
 from .house import Core, Kubectl, Supervisor, becomes
+from .pages import PAGES, installed
 from .silence import silent
 
 __all__ = ["silent"]
 
 SLUG = "core_mosquitto"
-PAGES = "local_pages"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,15 +73,6 @@ async def mosquitto(supervisor: Supervisor) -> str:
 
 @pytest.fixture
 async def pages(supervisor: Supervisor) -> AsyncIterator[str]:
-    """The add-on with a page, in the user's own folder of add-ons; installed and started."""
-    folder = paths.from_environment().volumes / "shared" / "addons" / "local" / "pages"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(paths.REPOSITORY / "tests" / "images" / "addon-pages" / "config.yaml", folder)
-    assert (await supervisor.post("/store/reload")).status == 200
-    assert (await supervisor.post(f"/store/addons/{PAGES}/install")).status == 200
-    assert (await supervisor.post(f"/addons/{PAGES}/options", ingress_panel=True)).status == 200
-    assert (await supervisor.post(f"/addons/{PAGES}/start")).status == 200
-    yield PAGES
-    assert (await supervisor.post(f"/addons/{PAGES}/uninstall")).status == 200
-    shutil.rmtree(folder)
-    assert (await supervisor.post("/store/reload")).status == 200
+    """The add-on with a page, installed and started."""
+    async with installed(supervisor):
+        yield PAGES

@@ -38,6 +38,19 @@ async def upload(request: web.Request) -> web.Response:
     return web.json_response({"size": size, "sha256": digest.hexdigest()})
 
 
+async def sized(request: web.Request) -> web.StreamResponse:
+    """As many zeros as the query's `bytes`, with a length."""
+    left, piece = int(request.query["bytes"]), bytes(2**16)
+    answer = web.StreamResponse()
+    answer.content_length = left
+    await answer.prepare(request)
+    while left > 0:
+        await answer.write(piece[:left])
+        left -= len(piece)
+    await answer.write_eof()
+    return answer
+
+
 async def download(request: web.Request) -> web.StreamResponse:
     """As many zeros as the query's `bytes`, without a length."""
     answer = web.StreamResponse()
@@ -82,6 +95,7 @@ def main() -> None:
             web.post("/form", form),
             web.post("/upload", upload),
             web.get("/download", download),
+            web.get("/sized", sized),
             web.get("/events", events),
             web.get("/echo", echo),
             web.static("/assets", PAGE / "assets"),

@@ -1,0 +1,185 @@
+"""On the local cluster with a house in it: an add-on's page straight from its pod, through an nginx in a pod of its
+own, and through us. What serves the page is Python, too; it is the same on all three ways.
+"""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from tests.bench.figure import Figure, NotRun, Pairs, progress, spread
+from tests.bench.house import OURS
+from tests.bench.wire import Wire, latency, time_each
+from tests.cluster import paths
+from tests.e2e.house import NAMESPACE, Kubectl, Supervisor
+from tests.e2e.pages import PAGES, installed
+
+NAMES = ("ingress: 1 kB", "ingress: 1 kB, many at once", "ingress: 100 MB", "ingress: websocket")
+PORT = 8099
+SMALL, LARGE = 1024, 100 * 1000 * 1000
+REQUESTS = 300
+"""One after the other, and once more with several under way, for one run of the small page; and as many round trips."""
+AIM, TIMES = 1.0, 2.0
+"""Milliseconds longer than nginx, and its time by this: half of its requests or bytes per second."""
+NGINX = "bench-nginx"
+CONFIGURATION = """
+error_log stderr notice;
+pid /tmp/nginx.pid;
+worker_processes 1;
+events {}
+http {
+    access_log off;
+    client_body_temp_path /tmp/a; proxy_temp_path /tmp/b; fastcgi_temp_path /tmp/c; scgi_temp_path /tmp/d;
+    uwsgi_temp_path /tmp/e;
+    keepalive_requests 1000000;
+    map $http_upgrade $wanted { default upgrade; "" ""; }
+    upstream page { server PAGE; keepalive 32; keepalive_requests 1000000; }
+    server {
+        listen 8099;
+        location / {
+            proxy_pass http://page;
+            proxy_http_version 1.1;
+            proxy_set_header Connection $wanted;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_max_temp_file_size 0;
+        }
+    }
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the page is reached."""
+
+    host: str
+    port: int
+    prefix: str = "/"
+    cookie: str = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return {"Cookie": self.cookie} if self.cookie else {}
+
+    def wire(self, size: int) -> Wire:
+        return Wire(self.port, f"{self.prefix}sized?bytes={size}", host=self.host, headers=self.headers)
+
+
+type Ways = Sequence[Way]
+"""Direct, through nginx, through us."""
+type Measure = Callable[[Way], Awaitable[float]]
+
+
+async def passing(*, rounds: int) -> list[Figure | NotRun]:
+    """All figures of ingress, from the node: all three servers are pods on it."""
+    kubectl = Kubectl()
+    if not paths.from_environment().kubeconfig.exists() or not await kubectl.run(
+        "get", "pods", "-l", OURS, check=False
+    ):
+        return [NotRun(names=NAMES, why="no local cluster with a house in it: `make up` makes one")]
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        url = f"http://{await kubectl.address('supervisor')}"
+        supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+        await stack.enter_async_context(installed(supervisor))
+        ways = await stack.enter_async_context(_ways(kubectl, supervisor))
+        latencies = await _in_turn(ways, _latency, rounds=rounds, say="1 kB")
+        several = await _in_turn(ways, _several, rounds=rounds, say="1 kB, many at once")
+        large = await _in_turn(ways, _large, rounds=max(3, rounds // 3), say="100 MB")
+        trips = await _in_turn(ways, lambda way: _round_trip(session, way), rounds=rounds, say="websocket")
+    return [
+        _longer("ingress: 1 kB through us, longer than through nginx", latencies),
+        _times("ingress: 1 kB, many at once, time for each by nginx'", several, unit="ms", scale=1000),
+        _times("ingress: 100 MB through us by through nginx", large, unit="s"),
+        _longer("ingress: websocket round trip, longer than by nginx", trips),
+    ]
+
+
+@asynccontextmanager
+async def _ways(kubectl: Kubectl, supervisor: Supervisor) -> AsyncIterator[Ways]:
+    info = (await supervisor.get(f"/addons/{PAGES}/info")).data
+    token = info["ingress_entry"].rpartition("/")[2]
+    user = await _session(kubectl)
+    (own,) = [pod for pod in await kubectl.pods(OURS) if "deletionTimestamp" not in pod["metadata"]]
+    image = own["spec"]["containers"][0]["image"]
+    script = 'printf "%s" "$1" > /tmp/nginx.conf && exec nginx -c /tmp/nginx.conf -g "daemon off;"'
+    text = CONFIGURATION.replace("PAGE", f"{info['ip_address']}:{PORT}")
+    container = {
+        "name": "nginx", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script, "sh", text],
+        "readinessProbe": {"tcpSocket": {"port": PORT}, "periodSeconds": 1},
+    }  # fmt: skip
+    spec = {"containers": [container], "terminationGracePeriodSeconds": 0, "enableServiceLinks": False}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NGINX, "namespace": NAMESPACE}, "spec": spec}
+    await kubectl.run("apply", "-f", "-", stdin=json.dumps(pod))
+    try:
+        await kubectl.run("wait", "--for=condition=Ready", f"pod/{NGINX}", "--timeout=90s")
+        nginx = (await kubectl.json("get", "pod", NGINX))["status"]["podIP"]
+        ours = Way(own["status"]["podIP"], 8080, f"/ingress/{token}/", f"ingress_session={user}")
+        yield Way(info["ip_address"], PORT), Way(nginx, PORT), ours
+    finally:
+        await kubectl.run("delete", "pod", NGINX, "--ignore-not-found")
+
+
+async def _session(kubectl: Kubectl) -> str:
+    """As Core asks for one; nobody else may."""
+    ask = 'curl -sf -X POST -H "Authorization: Bearer $SUPERVISOR_TOKEN" http://supervisor/ingress/session'
+    answer = await kubectl.run("exec", "homeassistant-0", "-c", "homeassistant", "--", "sh", "-c", ask)
+    session: str = json.loads(answer)["data"]["session"]
+    return session
+
+
+async def _in_turn(ways: Ways, measure: Measure, *, rounds: int, say: str) -> list[list[float]]:
+    """For each way what it took, one way after the other; a first round does not count."""
+    taken: list[list[float]] = [[] for _ in ways]
+    for number in range(rounds + 1):
+        progress(f"ingress, {say}: {f'round {number} of {rounds}' if number else 'warm-up'}")
+        for values, way in zip(taken, ways, strict=True):
+            seconds = await measure(way)
+            if number:
+                values.append(seconds)
+    return taken
+
+
+async def _latency(way: Way) -> float:
+    with way.wire(SMALL) as wire:
+        return await asyncio.to_thread(latency, wire, REQUESTS, [])
+
+
+async def _several(way: Way) -> float:
+    return await asyncio.to_thread(time_each, lambda: way.wire(SMALL), REQUESTS)
+
+
+async def _large(way: Way) -> float:
+    with way.wire(LARGE) as wire:
+        return await asyncio.to_thread(latency, wire, 1, [])
+
+
+async def _round_trip(session: aiohttp.ClientSession, way: Way) -> float:
+    message, taken = "x" * SMALL, []
+    url = f"http://{way.host}:{way.port}{way.prefix}echo"
+    async with session.ws_connect(url, headers=way.headers) as socket, asyncio.timeout(60):
+        for _ in range(REQUESTS):
+            began = time.perf_counter()
+            await socket.send_str(message)
+            assert await socket.receive_str() == message
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def _longer(name: str, taken: Sequence[Sequence[float]]) -> Figure:
+    direct, nginx, ours = taken
+    sides = {"direct": direct, "nginx": nginx, "ours": ours}
+    medians = {side: f"{statistics.median(values) * 1000:.2f} ms" for side, values in sides.items()}
+    differences = [1000 * (mine - theirs) for theirs, mine in zip(nginx, ours, strict=True)]
+    return spread(name, differences, unit="ms", aim=AIM, **medians)
+
+
+def _times(name: str, taken: Sequence[Sequence[float]], *, unit: str, scale: float = 1.0) -> Figure:
+    direct, nginx, ours = taken
+    alone = f"{statistics.median(direct) * scale:.3g} {unit}"
+    return Pairs(nginx, ours).ratio(name, aim=TIMES, unit=unit, scale=scale, direct=alone)
