@@ -38,6 +38,7 @@ from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
 from supervisor_k8s.services.access import Access
+from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_place import AddonPlace
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
@@ -293,7 +294,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         passwords=addon_settings.passwords,
     )
     resolution = Resolution(
-        checks=checks(host, leaks, cluster, addons, repositories),
+        checks=checks(
+            host,
+            leaks,
+            cluster,
+            AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue, site=site),
+        ),
         remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),

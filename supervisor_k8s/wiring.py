@@ -138,14 +138,14 @@ def key_of(live: Live, addons: Addons) -> str | None:
 
 
 def checks(
-    host: Host, leaks: Leaks, cluster: Cluster, addons: Addons, repositories: Repositories
+    host: Host, leaks: Leaks, cluster: Cluster, addon_checks: AddonChecks
 ) -> Mapping[str, Callable[[], Awaitable[Sequence[Fault]]]]:
     """What is looked at every hour, by slug."""
     return {
         "free_space": host.check_space,
         "addon_pwned": leaks.check,
         "rights": OwnRights(cluster.lacking_rights).check,
-        **AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue).by_slug,
+        **addon_checks.by_slug,
     }
 
 

@@ -15,6 +15,12 @@ from supervisor_k8s.model.compatibility import Report, Verdict, report, sentence
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.versions import at_least
 
+GIVEN_UP = frozenset({"armhf", "armv7", "i386"})
+MACHINES_GIVEN_UP = frozenset(
+    {"odroid-xu", "qemuarm", "qemux86", "raspberrypi", "raspberrypi2", "raspberrypi3", "raspberrypi4", "tinker"}
+)
+"""Architectures and machines that Home Assistant runs on no more (Supervisor 2026.08)."""
+
 
 def check_available(config: AddonConfig, site: Site, *, core_version: str | None) -> None:
     """Raise why the add-on cannot be installed or updated here, if so.
@@ -36,6 +42,16 @@ def compatibility(config: AddonConfig, site: Site, *, core_version: str | None) 
     except RefusedError as error:
         return replace(found, unfit=str(error))
     return found
+
+
+def is_left_behind(config: AddonConfig, site: Site) -> bool:
+    """Whether it is for architectures or machines that Home Assistant has given up, and not for ours: in a house that
+    has moved to other nodes.
+    """
+    machines = {machine.lstrip("!") for machine in config.machine}
+    return (not GIVEN_UP.isdisjoint(config.arch) and site.arch not in config.arch) or (
+        not MACHINES_GIVEN_UP.isdisjoint(machines) and not _machine_fits(config.machine, site.machine)
+    )
 
 
 def _check_system(config: AddonConfig, site: Site, core_version: str | None) -> None:

@@ -32,6 +32,7 @@ class Cause(StrEnum):
 
     BOOT_FAIL = "boot_fail"
     DEPRECATED_ADDON = "deprecated_addon"
+    DEPRECATED_ARCH_ADDON = "deprecated_arch_addon"
     DETACHED_ADDON_MISSING = "detached_addon_missing"
     DETACHED_ADDON_REMOVED = "detached_addon_removed"
     DOCKER_RATELIMIT = "docker_ratelimit"
@@ -97,6 +98,7 @@ class Cure(StrEnum):
 CURES: Mapping[tuple[Cause, Context], tuple[Cure, ...]] = {
     (Cause.BOOT_FAIL, Context.ADDON): (Cure.EXECUTE_START, Cure.DISABLE_BOOT),
     (Cause.DEPRECATED_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),
+    (Cause.DEPRECATED_ARCH_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),
     (Cause.DETACHED_ADDON_REMOVED, Context.ADDON): (Cure.EXECUTE_REMOVE,),
     (Cause.MISSING_IMAGE, Context.ADDON): (Cure.EXECUTE_REPAIR,),
     (Cause.DOCKER_RATELIMIT, Context.SYSTEM): (Cure.REGISTRY_LOGIN,),

@@ -5,8 +5,11 @@ and one that its authors have given up should be replaced. Slugs and meanings of
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from supervisor_k8s.model.availability import is_left_behind
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.issue import Cause, Context, Fault
+from supervisor_k8s.model.launch import config_of
+from supervisor_k8s.model.site import Site
 from supervisor_k8s.store.catalogue import Catalogue
 
 
@@ -16,6 +19,7 @@ class AddonChecks:
 
     installed: Callable[[], Mapping[str, InstalledAddon]]
     catalogue: Callable[[], Catalogue]
+    site: Site
 
     @property
     def by_slug(self) -> Mapping[str, Callable[[], Awaitable[Sequence[Fault]]]]:
@@ -24,6 +28,7 @@ class AddonChecks:
             "detached_addon_missing": self.missing,
             "detached_addon_removed": self.removed,
             "deprecated_addon": self.deprecated,
+            "deprecated_arch_addon": self.left_behind,
         }
 
     async def missing(self) -> Sequence[Fault]:
@@ -54,6 +59,16 @@ class AddonChecks:
             Fault(Cause.DEPRECATED_ADDON, Context.ADDON, slug)
             for slug, record in self.installed().items()
             if record.system.get("stage") == "deprecated"
+        ]
+
+    async def left_behind(self) -> Sequence[Fault]:
+        """Add-ons for architectures or machines that Home Assistant has given up, and not for ours. Of a deprecated
+        one that is said already.
+        """
+        return [
+            Fault(Cause.DEPRECATED_ARCH_ADDON, Context.ADDON, slug)
+            for slug, record in self.installed().items()
+            if record.system.get("stage") != "deprecated" and is_left_behind(config_of(record), self.site)
         ]
 
     def _detached(self) -> Iterator[tuple[str, str]]:

@@ -85,7 +85,14 @@ async def test_checks(home: Home) -> None:
     await home.stop()
     await home.start()
     checks = {check.slug: check.enabled for check in (await home.client().resolution.info()).checks}
-    others = ("detached_addon_missing", "detached_addon_removed", "deprecated_addon", "addon_pwned", "rights")
+    others = (
+        "detached_addon_missing",
+        "detached_addon_removed",
+        "deprecated_addon",
+        "deprecated_arch_addon",
+        "addon_pwned",
+        "rights",
+    )
     assert checks == {"free_space": False, **dict.fromkeys(others, True)}
 
 

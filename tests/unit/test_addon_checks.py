@@ -1,16 +1,20 @@
 """Installed add-ons against what the stores offer now."""
 
+from typing import Any
+
+import pytest
+
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.store import catalogue as store
-from tests.builders import addon, installed
+from tests.builders import addon, installed, site
 
 STORE = "5c53de3b"
 
 
-def checks(records: dict[str, InstalledAddon], catalogue: store.Catalogue) -> AddonChecks:
-    return AddonChecks(installed=lambda: records, catalogue=lambda: catalogue)
+def checks(records: dict[str, InstalledAddon], catalogue: store.Catalogue, **here: str) -> AddonChecks:
+    return AddonChecks(installed=lambda: records, catalogue=lambda: catalogue, site=site(**here))
 
 
 def offer(*slugs: str, broken: bool = False) -> store.Catalogue:
@@ -55,3 +59,24 @@ async def test_deprecated() -> None:
     config = addon(STORE, slug="one", stage="deprecated")
     made = checks({config.slug: installed(config)}, offer("one"))
     assert await made.deprecated() == [Fault(Cause.DEPRECATED_ADDON, Context.ADDON, config.slug)]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "here", "found"),
+    [
+        ({"arch": ["amd64", "armv7"]}, {"arch": "amd64"}, False),
+        ({"arch": ["amd64", "armv7"]}, {"arch": "aarch64"}, True),
+        ({"arch": ["amd64"]}, {"arch": "aarch64"}, False),
+        ({"machine": ["raspberrypi4", "yellow"]}, {"machine": "yellow"}, False),
+        ({"machine": ["raspberrypi4", "yellow"]}, {"machine": "green"}, True),
+        ({"machine": ["!raspberrypi4", "green"]}, {"machine": "green"}, False),
+        ({"machine": ["yellow"]}, {"machine": "green"}, False),
+        ({"arch": ["armv7"], "stage": "deprecated"}, {"arch": "amd64"}, False),
+    ],
+)
+async def test_left_behind(manifest: dict[str, Any], here: dict[str, str], found: bool) -> None:
+    """For what Home Assistant has given up, and not for the nodes that there are now."""
+    config = addon(STORE, slug="one", **manifest)
+    made = checks({config.slug: installed(config)}, offer("one"), **here)
+    fault = Fault(Cause.DEPRECATED_ARCH_ADDON, Context.ADDON, config.slug)
+    assert await made.left_behind() == [fault] * found
