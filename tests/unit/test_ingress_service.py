@@ -1,4 +1,4 @@
-"""Ingress sessions when they cannot be kept."""
+"""Ingress sessions: when they are over, and when they cannot be kept."""
 
 import logging
 import shutil
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from supervisor_k8s.errors import NotInChargeError
+from supervisor_k8s.errors import IngressSessionError, NotInChargeError
+from supervisor_k8s.model.ingress import LIFETIME
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.services.ingress import SAVE_AFTER, Ingress
 from supervisor_k8s.state.records import Records
@@ -19,6 +20,20 @@ async def _nobody() -> list[dict[str, Any]]:
 
 async def _deaf(slug: str, *, enabled: bool) -> None:
     """Core, which nobody asks here."""
+
+
+async def test_a_session_that_is_over_is_refused(tmp_path: Path) -> None:
+    """For good, and after our restart, too; a new one is good."""
+    clock, records = 1_000_000.0, await Records.load(tmp_path)
+    ingress = Ingress(records=records, config=config_of, users=_nobody, push_panel=_deaf, now=lambda: clock)
+    session = await ingress.create_session(None)
+    again = Ingress(records=records, config=config_of, users=_nobody, push_panel=_deaf, now=lambda: clock)
+    clock += LIFETIME
+    for one in (ingress, ingress, again):
+        with pytest.raises(IngressSessionError):
+            await one.use_session(session)
+        fresh = await one.create_session(None)
+        assert (await one.use_session(fresh)).id == fresh
 
 
 async def test_sessions_that_cannot_be_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
