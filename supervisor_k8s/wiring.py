@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from supervisor_k8s import log
+from supervisor_k8s.api.keys import Services
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.errors import HubRateLimitError, ImagePullError, StateFileError
 from supervisor_k8s.house import NAMES_KEY, House
@@ -57,7 +58,9 @@ def connect(house: House) -> None:
     for key in ("supervisor", "core", "os"):
         house.services.versions.fetched.connect(functools.partial(tell_update, send, key))
     house.services.preferences.changed.connect(apply_log_level)
+    house.services.preferences.changed.connect(lambda _: judge_conditions(house.services))
     apply_log_level(house.records.preferences)
+    judge_conditions(house.services)
     house.services.own.look_back()
     connect_records(house)
 
@@ -100,6 +103,12 @@ def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:
 def apply_log_level(changes: Mapping[str, Any]) -> None:
     if level := changes.get("logging"):
         log.set_level(level)
+
+
+def judge_conditions(services: Services) -> None:
+    """As upstream: nobody supports work without what it needs."""
+    ignored = services.preferences.get("ignore_conditions")
+    services.resolution.set_unsupported("job_conditions", present=bool(ignored))
 
 
 def tell_rate_limit(faults: Faults, ended: tuple[str, ImagePullError | None]) -> None:

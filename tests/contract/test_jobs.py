@@ -76,12 +76,17 @@ async def test_unknown_job(shared: Home) -> None:
 
 
 async def test_options(home: Home) -> None:
-    """Conditions to ignore are kept until they are reset."""
+    """Conditions to ignore are kept until they are reset, over our restart, too; the system is not supported then."""
     client = home.client()
     await client.jobs.set_options(JobsOptions(ignore_conditions=[JobCondition.FREE_SPACE]))
+    await home.stop()
+    await home.start()
+    client = home.client()
     assert (await client.jobs.info()).ignore_conditions == ["free_space"]
+    assert (await client.resolution.info()).unsupported == ["job_conditions"]
     await client.jobs.reset()
     assert (await client.jobs.info()).ignore_conditions == []
+    assert (await client.supervisor.info()).supported is True
 
 
 async def test_conditions_hold_work_back(home: Home) -> None:
