@@ -68,6 +68,7 @@ class Dns:
         site: Site,
         image: str,
         clock: Callable[[], datetime] = utc_now,
+        again: float = AGAIN,
     ) -> None:
         self._cluster = cluster
         self._converge = converge
@@ -76,6 +77,7 @@ class Dns:
         self._site = site
         self._image = image
         self._clock = clock
+        self._again = again
         self._writing = asyncio.Lock()
         self._to_show = asyncio.Event()
         self._reached: dict[str, tuple[str, str]] = {}
@@ -220,7 +222,7 @@ class Dns:
 
     async def _changes_soon(self) -> bool:
         try:
-            async with asyncio.timeout(AGAIN):
+            async with asyncio.timeout(self._again):
                 await self._to_show.wait()
         except TimeoutError:
             return False

@@ -46,6 +46,7 @@ class House:
             site=builders.site(dns_address=""),
             image="registry.test/coredns:1",
             clock=lambda: datetime(2026, 11, 21, 12, tzinfo=UTC),
+            again=0.2,
         )
         cluster.subscribe(self.dns.on_change)
 
