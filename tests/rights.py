@@ -21,6 +21,8 @@ RBAC = MANIFESTS / "base" / "rbac.yaml"
 NODES = MANIFESTS / "components" / "nodes" / "rbac.yaml"
 """What an administrator may grant beyond the namespace."""
 ALLOWED = Path(__file__).parent / "rights.yaml"
+REVIEWS = "authorization.k8s.io"
+"""API group in which every account may ask what it may do itself."""
 FORBIDDEN, CREATED = 403, 201
 
 type Right = tuple[str, str]
@@ -54,7 +56,7 @@ def allowed(tier: str) -> Mapping[Right, str]:
     """Rights that a run of this tier need not use, with the reason why they are granted all the same."""
     entries = yaml.safe_load(ALLOWED.read_text())["unused"]
     rights = ((entry["right"].split(), entry["why"]) for entry in entries if tier in entry["tiers"])
-    return {(resource, verb): why for (resource, verb), why in rights}
+    return {(resource, verb): why for (resource, *verbs), why in rights for verb in verbs}
 
 
 def seen(log: Path, namespace: str, *, since: datetime | None = None) -> Seen:
@@ -81,19 +83,30 @@ def requests(log: Path, namespace: str) -> list[str]:
     return list(found.values())
 
 
-def complaints(rights: frozenset[Right], did: Seen, *, but: Mapping[Right, str], everything: bool = True) -> list[str]:
-    """A line for each refusal, each right that nobody used and nobody explains, and each needless explanation. Who has
-    not done `everything` need not have used all rights.
-    """
-    unused = rights - did.used if everything else frozenset()
+def complaints(rights: frozenset[Right], did: Seen, *, but: Mapping[Right, str]) -> list[str]:
+    """A line for each refusal, each right that nobody used and nobody explains, and each needless explanation."""
     return [
-        *sorted(f"refused: {sentence}" for sentence in did.refused),
-        *sorted(f"granted and not used: {verb} {resource}" for resource, verb in unused - set(but)),
-        *sorted(
-            f"explained in {ALLOWED.name} but not granted: {verb} {resource}" for resource, verb in set(but) - rights
-        ),
-        *sorted(f"explained in {ALLOWED.name} but used: {verb} {resource}" for resource, verb in set(but) & did.used),
+        *overstepped(rights, did),
+        *unused(rights, did, but=but),
+        *_lines(f"explained in {ALLOWED.name} but not granted", set(but) - rights),
+        *_lines(f"explained in {ALLOWED.name} but used", set(but) & did.used),
     ]
+
+
+def overstepped(rights: frozenset[Right], did: Seen) -> list[str]:
+    """A line for each refusal, and for each right that was used and comes from elsewhere."""
+    own = {(resource, verb) for resource, verb in did.used if resource.endswith(f".{REVIEWS}")}
+    refused = sorted(f"refused: {sentence}" for sentence in did.refused)
+    return [*refused, *_lines("used, and not granted by us", did.used - rights - own)]
+
+
+def unused(rights: frozenset[Right], did: Seen, *, but: Mapping[Right, str]) -> list[str]:
+    """A line for each right that nobody used and nobody explains."""
+    return _lines("granted and not used", rights - did.used - set(but))
+
+
+def _lines(what: str, rights: Iterable[Right]) -> list[str]:
+    return sorted(f"{what}: {verb} {resource}" for resource, verb in rights)
 
 
 def _events(log: Path, user: str) -> Iterator[dict[str, Any]]:
