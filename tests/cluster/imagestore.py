@@ -24,13 +24,13 @@ def take(paths: Paths) -> None:
     else:
         shutil.rmtree(paths.image_store, ignore_errors=True)
     paths.image_store.mkdir(parents=True, exist_ok=True)
-    _taken(paths).parent.mkdir(parents=True, exist_ok=True)
-    _taken(paths).touch()
+    paths.containerd.mkdir(parents=True, exist_ok=True)
+    paths.image_store_link.symlink_to(paths.image_store)
 
 
 def is_taken(paths: Paths) -> bool:
     """Whether this cluster has the store."""
-    return _taken(paths).exists()
+    return paths.image_store_link.is_symlink()
 
 
 def forget_pods(paths: Paths, step: Step) -> None:
@@ -54,10 +54,6 @@ def give_back(paths: Paths, step: Step) -> None:
 def _listed(paths: Paths, step: Step, kind: str) -> list[str]:
     lines = imports.ctr(paths, step, kind, "ls").splitlines()[1:]
     return [line.split()[0] for line in lines if line.strip()]
-
-
-def _taken(paths: Paths) -> Path:
-    return paths.containerd / "has-image-store"
 
 
 def _given_back(paths: Paths) -> Path:

@@ -99,12 +99,13 @@ class Node:
 
     def start_containerd(self) -> None:
         """Start containerd; images can be imported then."""
-        with self.ctx.step("containerd", advice=f"see {self._containerd().log}") as step:
+        daemon = self._containerd()
+        with self.ctx.step("containerd", advice=f"see {daemon.log}") as step:
+            if not daemon.running():
+                imagestore.take(self.paths)
             (self.paths.containerd / "cni").mkdir(parents=True, exist_ok=True)
             write(self.paths.containerd / "config.toml", self._containerd_config())
             write(self.paths.containerd / "cni" / "10-local.conflist", _cni(self.paths))
-            imagestore.take(self.paths)
-            daemon = self._containerd()
             step.note("started" if daemon.ensure() else "running")
 
             def answers() -> bool:

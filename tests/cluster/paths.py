@@ -57,8 +57,17 @@ class Paths:
         return self.state / "volumes"
 
     @property
+    def image_store_link(self) -> Path:
+        """Leads to the image store that the cluster has taken."""
+        return self.containerd / "image-store"
+
+    @property
     def image_store(self) -> Path:
-        """Where our containerd keeps everything that is to last, see `imagestore.py`."""
+        """Where our containerd keeps everything that is to last, see `imagestore.py`. A cluster that runs keeps the one
+        that it has, whatever version of containerd comes.
+        """
+        if self.image_store_link.is_symlink():
+            return self.image_store_link.readlink()
         return self.cache / "image-store" / versions.CONTAINERD
 
     @property

@@ -48,6 +48,16 @@ def test_a_cluster_that_was_switched_off_has_its_images(tmp_path: Path) -> None:
     assert image.exists()
 
 
+def test_a_cluster_that_runs_keeps_its_store(tmp_path: Path) -> None:
+    """Another version of containerd, or another cache, is for the next cluster: this one's containers live here."""
+    before = paths_at(tmp_path)
+    image = begun(before)
+    later = Paths(cache=tmp_path / "elsewhere", state=before.state)
+    imagestore.take(later)
+    assert later.image_store == image.parent
+    assert image.exists()
+
+
 def test_a_store_that_nobody_gave_back_is_made_anew(tmp_path: Path) -> None:
     """Its cluster is gone, nobody knows how: what containerd remembers of pods would be another cluster's."""
     paths = paths_at(tmp_path)
