@@ -1,0 +1,159 @@
+"""The Git pull add-on fetches: from a real git server, with secrets where nobody sees them."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from git_pull.errors import GitError
+from git_pull.mirror import Mirror
+from git_pull.options import Login, Source
+from git_pull.tree import read_tree
+from tests.gitserver import GitServer, Repository, git
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[GitServer]:
+    (tmp_path / "served").mkdir()
+    with GitServer(tmp_path / "served").running() as server:
+        yield server
+
+
+@pytest.fixture
+def repository(server: GitServer) -> Repository:
+    made = server.repository("house")
+    made.commit({"configuration.yaml": "a:\n", "packages/Küche.yaml": "{}\n", "empty.yaml": "", "run.sh": "exit\n"})
+    return made
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Mirror:
+    return Mirror(tmp_path / "data" / "mirror.git")
+
+
+async def files(mirror: Mirror, commit: str, folder: Path) -> dict[str, bytes]:
+    await mirror.write(read_tree(await mirror.listing(commit)).files, folder)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_files_are_as_committed(
+    server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
+) -> None:
+    """Byte for byte, whatever attributes the repository has, and larger than any buffer."""
+    large = bytes(range(256)) * 20_000
+    repository.commit({"large.bin": large, ".gitattributes": "*.yaml text eol=crlf\n"})
+    commit = await mirror.fetch(Source(url=f"{server.url}/house", branch="main"))
+    found = await files(mirror, commit, tmp_path / "candidate")
+    assert found["large.bin"] == large
+    assert found["configuration.yaml"] == b"a:\n"
+    assert found["empty.yaml"] == b""
+    assert found["packages/Küche.yaml"] == b"{}\n"
+
+
+async def test_branches_and_tags(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+    """By their names; without one, what the repository's HEAD is. One that does not exist is an error that names it."""
+    first = git(repository.path, "rev-parse", "HEAD")
+    git(repository.path, "tag", "--annotate", "--message", "one", "v1")
+    git(repository.path, "branch", "other")
+    second = repository.commit({"configuration.yaml": "b:\n"})
+    url = f"{server.url}/house"
+    names = {"main": second, "": second, "v1": first, "other": first}
+    assert {name: await mirror.fetch(Source(url=url, branch=name)) for name in names} == names
+    with pytest.raises(GitError, match="none-such"):
+        await mirror.fetch(Source(url=url, branch="none-such"))
+
+
+async def test_what_is_live_stays(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+    """Its files can be read after its history was replaced and everything unused was dropped."""
+    source = Source(url=f"{server.url}/house", branch="main")
+    before = await mirror.fetch(source)
+    await mirror.hold(before)
+    repository.commit({"configuration.yaml": "forced:\n"}, force=True)
+    await mirror.fetch(source)
+    await mirror.prune()
+    assert await mirror.has(before)
+    assert not await mirror.has("0" * 40)
+
+
+async def test_a_damaged_mirror(server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
+    """The pass that meets it fails, the next one has a new mirror; a server that is away damages nothing."""
+    source = Source(url=f"{server.url}/house", branch="main")
+    first = await mirror.fetch(source)
+    with pytest.raises(GitError):
+        await mirror.fetch(Source(url="http://127.0.0.1:9/house", branch="main"))
+    assert await mirror.has(first)
+    for path in (tmp_path / "data" / "mirror.git" / "objects").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(b"damaged")
+    repository.commit({"configuration.yaml": "b:\n"})
+    with pytest.raises(GitError):
+        await mirror.fetch(source)
+    assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
+
+
+async def test_a_file_in_lfs(server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
+    """Its pointer would be the configuration: it is refused by its path."""
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    repository.commit({"www/film.mp4": pointer})
+    commit = await mirror.fetch(Source(url=f"{server.url}/house", branch="main"))
+    with pytest.raises(GitError, match=r"www/film\.mp4"):
+        await files(mirror, commit, tmp_path / "candidate")
+
+
+async def test_a_login_is_seen_by_nobody(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+    """While git is at work, neither the arguments nor the environment of any process have the password."""
+    server.login = ("me", "s3cr3t-of-this-test")
+    source = Source(url=f"{server.url}/house", branch="main", login=Login(*server.login))
+    server.hold.clear()
+    fetching = asyncio.create_task(mirror.fetch(source))
+    async with asyncio.timeout(30):
+        while not server.requests:
+            await asyncio.sleep(0.01)
+    seen = b"".join(contents("cmdline") + contents("environ"))
+    server.hold.set()
+    assert await fetching == git(repository.path, "rev-parse", "HEAD")
+    assert server.host.encode() in seen
+    assert b"s3cr3t-of-this-test" not in seen
+
+
+def contents(name: str) -> list[bytes]:
+    """Of this file of every process; one may end meanwhile."""
+    found = []
+    for path in Path("/proc").glob(f"[0-9]*/{name}"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes())
+    return found
+
+
+SSH = """#!/bin/sh
+# Stands for the ssh program: notes what it was given, and runs what it was to run on the other side.
+for argument; do
+  case $before in -i) echo "key $(stat -c %a "$argument") $(cat "$argument")" >> RECORD;; esac
+  case $argument in UserKnownHostsFile=*) cat "${argument#*=}" >> RECORD;; esac
+  before=$argument
+done
+echo "$@" >> RECORD
+exec sh -c "$before"
+"""
+
+
+async def test_ssh(repository: Repository, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only known servers are trusted; the key is in a file that is ours alone, and gone afterwards."""
+    record, program = tmp_path / "record", tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(SSH.replace("RECORD", str(record)))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    known = "git.example.com ssh-ed25519 AAAAexample"
+    source = Source(url=f"git@git.example.com:{repository.path}", branch="main", key="KEY\n", known_hosts=(known,))
+    assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
+    said = record.read_text()
+    assert "key 600 KEY" in said
+    assert known in said
+    assert "github.com ssh-ed25519" in said
+    arguments = said.splitlines()[-1].split()
+    assert {"StrictHostKeyChecking=yes", "BatchMode=yes", "git@git.example.com"} <= set(arguments)
+    assert not Path(arguments[arguments.index("-i") + 1]).exists()
