@@ -69,6 +69,9 @@ COPY --from=build /usr/bin/hold /usr/bin/hold
 COPY --from=build /opt/supervisor /opt/supervisor
 COPY rootfs/usr/bin /usr/bin
 COPY --from=program /program /opt/supervisor
+# What the store shows of our own add-ons; their programs are in images of their own.
+COPY addons/git_pull/*.md addons/git_pull/*.png addons/git_pull/config.yaml /usr/share/supervisor-k8s/addons/git_pull/
+COPY addons/git_pull/translations /usr/share/supervisor-k8s/addons/git_pull/translations
 ENV PATH=/opt/supervisor/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     HOME=/tmp \

@@ -29,6 +29,7 @@ from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, Wanted, addon_key, addon_of
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
+from supervisor_k8s.model.repository import LOCAL
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
@@ -67,7 +68,7 @@ from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.remedies import remedies
-from supervisor_k8s.services.repositories import Repositories
+from supervisor_k8s.services.repositories import SHIPPED, Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.services.stats import Stats
@@ -80,6 +81,9 @@ from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
 from supervisor_k8s.surroundings import gather_node, gather_site
 from supervisor_k8s.wiring import checks, connect, key_of, makes_sense, verbs
+
+ADDONS = Path("/usr/share/supervisor-k8s/addons")
+"""Where our image has the add-ons that come with us."""
 
 
 async def run(settings: Settings) -> None:
@@ -141,6 +145,7 @@ async def gather(settings: Settings, cluster: Cluster, stage: Stage, *, may_act:
         stage=stage,
         may_act=may_act,
         own_url=f"http://{site.supervisor_address}/supervisor/ping",
+        shipped=ADDONS,
     )
 
 
@@ -158,9 +163,11 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     stage: Stage,
     may_act: Callable[[], None],
     own_url: str | None,
+    shipped: Path | None = None,
 ) -> House:
     """Make every part and connect them. Nothing runs yet and nothing outside is touched. `may_act` raises while another
     Supervisor is in charge. `own_url` is where others reach us, None when no Service leads to us.
+    `shipped` has the add-ons that come with us.
     """
     jobs = Jobs(may_begin=may_act, conditions=lambda job: conditions.check(job))  # noqa: PLW0108 - made below
     reconciler = Reconciler(
@@ -209,7 +216,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         records=records,
         git=git,
         clones=Path(settings.state) / "store",
-        local=Path(settings.share) / "addons" / "local",
+        folders={LOCAL: Path(settings.share) / "addons" / "local"} | ({SHIPPED: shipped} if shipped else {}),
     )
     discovery = Discovery(
         records=records,

@@ -2,7 +2,7 @@
 
 Clones lie on the state volume and not on the shared one: git runs there as root and obeys what it finds in a clone's
 `.git`, so nobody else may be able to write it. Only the `local` folder, where users put add-ons of their own, is on the
-shared volume; it is read and never written.
+shared volume; it is read and never written. Add-ons of our own come with our image and need no network.
 """
 
 import asyncio
@@ -44,11 +44,16 @@ IMAGE_LIMIT = 2 * 1024 * 1024
 TEXT_LIMIT = 1024 * 1024
 _AT_ONCE = 4
 CORE = "core"
+SHIPPED = "k8s"
+"""Add-ons that come with our image."""
 FIXED = {
     LOCAL: RepositoryInfo("Local apps", "https://home-assistant.io/hassio", "you"),
     CORE: RepositoryInfo("Official apps", "https://home-assistant.io/addons", "Home Assistant"),
+    SHIPPED: RepositoryInfo(
+        "Supervisor for Kubernetes", "https://github.com/supervisor-k8s/supervisor", "supervisor-k8s"
+    ),
 }
-"""These two have no `repository.yaml` that counts; names as upstream's."""
+"""These have no `repository.yaml` that counts; names as upstream's."""
 
 
 class Repositories:
@@ -64,16 +69,16 @@ class Repositories:
         records: Records,
         git: Git,
         clones: Path,
-        local: Path,
+        folders: Mapping[str, Path],
     ) -> None:
-        """`built_in` is the setting: slug to address. `clones` is our directory for working copies, `local` the
-        user's folder on the shared volume.
+        """`built_in` is the setting: slug to address. `clones` is our directory for working copies. `folders` are
+        read as they are: the user's `local` on the shared volume, and `k8s` with the add-ons that come with us.
         """
         self._built_in = built_in
         self._records = records
         self._git = git
         self._clones = clones
-        self._local = local
+        self._folders = folders
         self._reader = CatalogueReader()
         self.catalogue = Catalogue()
         self.read: Signal[Catalogue] = Signal()
@@ -207,7 +212,7 @@ class Repositories:
     async def remove(self, slug: str) -> None:
         """Forget a repository. RefusedError when it is built in or an installed add-on comes from it."""
         repository = self.get(slug)
-        if slug == LOCAL or slug in self._built_in:
+        if slug in self._folders or slug in self._built_in:
             raise RefusedError("Can't remove built-in repositories!")
         if any(record.system.get("repository") == slug for record in self._records.addons.values()):
             raise RefusedError(f"Can't remove '{repository.source}'. It's used by installed apps")
@@ -221,8 +226,8 @@ class Repositories:
     async def repair(self, slug: str) -> None:
         """Clone a repository anew. RepositoryError when that fails: the old working copy is still there then."""
         self.get(slug)
-        if slug == LOCAL:
-            raise LocalRepositoryError(local_repo=LOCAL)
+        if slug not in self._addresses():
+            raise LocalRepositoryError(local_repo=slug)
         async with self._lock(slug):
             await self._git.clone(self._clones / slug, parse_url(self._addresses()[slug]))
             self._failures.pop(slug, None)
@@ -251,7 +256,7 @@ class Repositories:
         return {**self._built_in, **{slug_of(url): url for url in self._records.repositories}}
 
     def _sources(self) -> dict[str, Source]:
-        sources = {LOCAL: Source(LOCAL, LOCAL, self._local, FIXED[LOCAL])}
+        sources = {slug: Source(slug, slug, path, FIXED[slug]) for slug, path in self._folders.items()}
         for slug, url in self._addresses().items():
             shown = CORE if slug == CORE else redact(url)
             sources[slug] = Source(slug, shown, self._clones / slug, FIXED.get(slug))
@@ -259,7 +264,7 @@ class Repositories:
 
     def _slug(self, url: str) -> str:
         """Built-in repositories are recognised by their slug and by their address."""
-        if url == LOCAL or url in self._built_in:
+        if url in self._folders or url in self._built_in:
             return url
         return next((slug for slug, address in self._built_in.items() if address == url), slug_of(url))
 

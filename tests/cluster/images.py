@@ -1,4 +1,4 @@
-"""The images that the local cluster runs: ours, Home Assistant Core, one add-on and a git server.
+"""The images that the local cluster runs: ours with our add-ons', Home Assistant Core, one add-on and a git server.
 
 They carry the names that users' images have, so that nothing in the product knows a local build. See
 `imports.py` for the contract of `build` and `load`.
@@ -15,6 +15,7 @@ SUPERVISOR = "ghcr.io/supervisor-k8s/supervisor:dev"
 CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.11.0"
 OLDER_CORE = "ghcr.io/home-assistant/generic-x86-64-homeassistant:2026.2.3"
 """The last kind of Core that knows its Supervisor by a token: for its own end-to-end tests only."""
+GIT_PULL = "ghcr.io/supervisor-k8s/addon-git-pull:2026.11.0"
 MOSQUITTO = "docker.io/homeassistant/amd64-addon-mosquitto:7.1.0"
 GIT_SERVER = "localhost/git-server:1"
 PAGES = "localhost/addon-pages:1.0"
@@ -75,7 +76,14 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
         Recipe(
             name=SUPERVISOR,
             context=paths.repository,
-            inputs=("pyproject.toml", "LICENSE", *SUPERVISOR_REQUIREMENTS, "rootfs", "supervisor_k8s"),
+            inputs=("pyproject.toml", "LICENSE", *SUPERVISOR_REQUIREMENTS, "addons", "rootfs", "supervisor_k8s"),
+            bases=(bases[STABLE],),
+            layers=True,
+        ),
+        Recipe(
+            name=GIT_PULL,
+            context=paths.repository / "addons" / "git_pull",
+            inputs=("rootfs",),
             bases=(bases[STABLE],),
             layers=True,
         ),

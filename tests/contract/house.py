@@ -194,6 +194,8 @@ class Home:
     """Of the service that knows leaked passwords; nobody listens there."""
     own_url: str | None = None
     """Where others would reach us."""
+    shipped: Path | None = None
+    """Add-ons that come with us."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     up_wait: float = 60.0
@@ -263,6 +265,7 @@ class Home:
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",
             own_url=self.own_url,
+            shipped=self.shipped,
             git=KnownGit(home=self.folder / "state" / "git", environment=os.environ),
             stage=Stage(),
             may_act=self._may_act,

@@ -6,12 +6,13 @@ Its program runs beside the Supervisor instead of in a pod; Core's checker is a 
 import asyncio
 import itertools
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from aiohasupervisor import SupervisorBadRequestError
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -25,9 +26,9 @@ from tests.fakes import Behaviour
 from tests.gitserver import GitServer, Repository
 from tests.unit.git_pull_cuts import blob
 
-SLUG = "local_git_pull"
+SLUG = "k8s_git_pull"
 CHECK = "homeassistant-check"
-SHIPPED = Path(__file__).parents[2] / "addons" / "git_pull"
+SHIPPED = Path(__file__).parents[2] / "addons"
 FIRST = {"configuration.yaml": "default_config:\n", "automations.yaml": "[]\n", "packages/a.yaml": "{}\n"}
 
 
@@ -91,17 +92,40 @@ def server(tmp_path: Path) -> Iterator[GitServer]:
 
 
 @pytest.fixture
+def around() -> dict[str, Any]:
+    """Our add-ons, as they come with our image."""
+    return {"shipped": SHIPPED}
+
+
+@pytest.fixture
 async def house(home: Home, server: GitServer) -> Houseful:
     """With an empty configuration; the repository has a first commit."""
     repository = server.repository("house")
     repository.commit(dict(FIRST))
-    shutil.copytree(SHIPPED, home.share / "addons" / "local" / "git_pull", ignore=shutil.ignore_patterns("rootfs"))
-    assert (await home.raw("POST", "/store/reload")).status == 200
     await home.install(SLUG)
     house = Houseful(home, repository)
     house.live.mkdir(exist_ok=True)
     await house.set(repository=f"{server.url}/house", git_branch="main")
     return house
+
+
+async def test_it_is_in_the_store(home: Home) -> None:
+    """Without anybody having fetched anything; with all that its page shows. Its repository is built in."""
+    store = home.client().store
+    (repository,) = [found for found in await store.repositories_list() if found.slug == "k8s"]
+    assert (repository.source, repository.name) == ("k8s", "Supervisor for Kubernetes")
+    addon = await store.addon_info(SLUG)
+    assert (addon.available, addon.repository) == (True, "k8s")
+    assert [addon.icon, addon.logo, addon.documentation] == [True] * 3
+    assert "2026.11.0" in await store.addon_changelog(SLUG)
+    assert "first_run" in await store.addon_documentation(SLUG)
+    with pytest.raises(SupervisorBadRequestError, match="Can't remove built-in repositories!"):
+        await store.remove_repository("k8s")
+    answer = await home.raw("POST", "/store/repositories/k8s/repair")
+    assert (answer.status, answer.json["error_key"]) == (400, "store_repository_local_cannot_reset")
+    options = (SHIPPED / "git_pull" / "config.yaml").read_text()
+    translated = yaml.safe_load((SHIPPED / "git_pull" / "translations" / "en.yaml").read_text())["configuration"]
+    assert set(translated) == set(yaml.safe_load(options)["schema"])
 
 
 async def test_a_house_from_git(house: Houseful) -> None:

@@ -46,7 +46,7 @@ async def house(server: GitServer, tmp_path: Path) -> Repositories:
         records=await Records.load(tmp_path / "state"),
         git=Git(home=tmp_path / "home", environment=os.environ, timeout=20),
         clones=tmp_path / "state" / "store",
-        local=tmp_path / "share" / "addons" / "local",
+        folders={"local": tmp_path / "share" / "addons" / "local"},
     )
     await store.start()
     return store
