@@ -1,5 +1,6 @@
 # The Supervisor's image. It also carries what its helper containers run, so that an installation needs no
-# second image: nginx with streams (core-link and the other links) and `hold` (the pause beside an add-on).
+# second image: nginx with streams (core-link and ingress-link), `hold` (the pause beside an add-on), and nft for the
+# rule of `docker-network`.
 #
 # Runs with a read-only root filesystem and no capability but CHOWN, DAC_OVERRIDE and FOWNER: what it writes
 # goes to /data, /state and /tmp, all mounted.
@@ -13,14 +14,14 @@ ARG BASE=docker.io/library/debian:trixie-slim
 FROM ${BASE} AS system
 RUN printf 'path-exclude=/usr/share/%s/*\n' info lintian locale man > /etc/dpkg/dpkg.cfg.d/slim \
  && apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates git inotify-tools libnginx-mod-stream nginx python3 \
+ && apt-get install -y --no-install-recommends ca-certificates git inotify-tools libnginx-mod-stream nftables nginx python3 \
  && mkdir -p /data /state
 # Git fetches and unpacks; it serves nobody and mails nothing. Its translations and Perl go, as do the tools that
 # only packages' scripts and logins need. What is left is checked below: no program lacks a library.
 RUN rm -f /var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/info/*.postrm \
  && dpkg --purge --force-depends --force-remove-essential --force-remove-protected \
     git-man liberror-perl libperl5.40 perl perl-base perl-modules-5.40 libdb5.3t64 libgdbm6t64 libgdbm-compat4t64 \
-    iproute2 libbpf1 libcap2-bin libelf1t64 libxtables12 openssl openssl-provider-legacy \
+    iproute2 libbpf1 libcap2-bin libelf1t64 openssl openssl-provider-legacy \
     apt debconf debian-archive-keyring init-system-helpers libapt-pkg7.0 libstdc++6 sqv \
     bsdutils libblkid1 libmount1 libsmartcols1 mount ncurses-bin sysvinit-utils util-linux \
  && cd /usr/lib/git-core \
@@ -31,7 +32,7 @@ RUN rm -f /var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/
  && PYTHONHASHSEED=0 python3 -m compileall -q -f -j 1 --invalidation-mode unchecked-hash /usr/lib/python3.13 \
  && find /var/cache /var/log /var/lib/apt /var/lib/dpkg/info /tmp /var/tmp -type f ! -name '*.list' -delete \
  && rm -f /var/lib/dpkg/*-old \
- && for program in git nginx python3 sh bash inotifywait; do ! ldd "$(command -v $program)" | grep 'not found' || exit 1; done \
+ && for program in git nft nginx python3 sh bash inotifywait; do ! ldd "$(command -v $program)" | grep 'not found' || exit 1; done \
  && ! ldd /usr/lib/git-core/git-remote-http /usr/lib/nginx/modules/*.so | grep 'not found' \
  && nginx -t -q -e stderr && rm -f /run/nginx.pid /var/log/nginx/*
 

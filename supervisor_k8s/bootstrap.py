@@ -54,10 +54,12 @@ from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.dns import Dns
+from supervisor_k8s.services.docker_network import DockerNetwork
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.ingress import Ingress
+from supervisor_k8s.services.ingress_doors import IngressDoors, new_keys
 from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
@@ -187,6 +189,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         site=site,
         image=settings.dns_image,
     )
+    docker_network = DockerNetwork(
+        cluster=cluster,
+        choice=settings.docker_network,
+        pod_cidrs=settings.pod_cidrs,
+        site=lambda: dns.site,
+    )
     shared = {REGISTRIES_KEY: image_registries.workload, DNS_KEY: dns.workload}
     images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
     one_offs = OneOffs(cluster=cluster)
@@ -232,6 +240,11 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         users=lambda: home_assistant.command("config/auth/list"),
         push_panel=home_assistant.push_panel,
     )
+    ingress_doors = IngressDoors(
+        record=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
+        config=config_of,
+        address=lambda slug: addons.address(slug),  # noqa: PLW0108 - made below
+    )
     kept_logs = LogFiles(Path(settings.state) / "logs", may_write=may_act)
 
     async def forget_log(slug: str) -> None:
@@ -248,7 +261,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         cluster=cluster,
         converge=converge,
         records=records,
-        site=lambda: dns.site,
+        site=lambda: docker_network.site,
         neighbours=addon_service.Neighbours(
             store_addon=repositories.addon,
             in_store=repositories.has,
@@ -257,8 +270,9 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             make_directories=volume.make_directories,
             write_private=volume.write_private,
             remove_tree=volume.remove_tree,
-            forget=(discovery.remove_addon, registry.remove_addon, ingress.forget, forget_log),
+            forget=(discovery.remove_addon, registry.remove_addon, ingress.forget, ingress_doors.forget, forget_log),
             intent_changed=lambda slug: states.look(slug),  # noqa: PLW0108 - made below
+            link_keys=new_keys,
             timezone=lambda: preferences.timezone,
             core_version=lambda: records.core.version if records.core else None,
         ),
@@ -301,12 +315,15 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         passwords=addon_settings.passwords,
     )
     resolution = Resolution(
-        checks=checks(
-            host,
-            leaks,
-            cluster,
-            AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue, site=site),
-        ),
+        checks={
+            **checks(
+                host,
+                leaks,
+                cluster,
+                AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue, site=site),
+            ),
+            "docker_network": docker_network.check,
+        },
         remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
@@ -359,6 +376,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             list_users=lambda: home_assistant.command("config/auth/list"),
         ),
         ingress=ingress,
+        ingress_doors=ingress_doors,
         resolution=resolution,
         preferences=preferences,
         host=host,
@@ -385,6 +403,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         images=images,
         one_offs=one_offs,
         link=link,
+        docker_network=docker_network,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),
         log_keeper=LogKeeper(

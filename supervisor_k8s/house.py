@@ -29,6 +29,7 @@ from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.boot_failures import BootFailures
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
+from supervisor_k8s.services.docker_network import DockerNetwork
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
@@ -65,6 +66,7 @@ class House:
     images: Images
     one_offs: OneOffs
     link: Link
+    docker_network: DockerNetwork
     home_assistant: HomeAssistant
     notices: Notices
     log_keeper: LogKeeper
@@ -117,6 +119,7 @@ class House:
         self.services.image_registries.prepare()
         await self.link.prepare()
         await self.services.dns.prepare()
+        await self.docker_network.prepare()
         await self.services.core.prepare()
         await self.services.repositories.start()
         await self.rebuild.look()

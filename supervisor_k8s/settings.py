@@ -90,6 +90,13 @@ def _classes(value: str) -> frozenset[str]:
     return classes
 
 
+def _cidrs(value: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip())) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("networks separated by commas, such as 10.42.0.0/16,fd00:42::/56") from None
+
+
 def _repositories(value: str) -> Mapping[str, str]:
     right = 'a JSON object of slug to git URL, such as {"core": "https://github.com/home-assistant/addons"}'
     try:
@@ -228,6 +235,11 @@ class Settings:
     networks: Mapping[str, str] = _read("SUPERVISOR_K8S_NETWORKS", _networks, default_factory=dict)
     """Further networks by Multus, as JSON: `homeassistant` or an add-on's slug to the NetworkAttachmentDefinition of
     its second interface, `{"homeassistant": "lan", "core_matter_server": "lan@net1"}`; from its next start on."""
+    docker_network: str = _read("SUPERVISOR_K8S_DOCKER_NETWORK", _one_of("auto", "on", "off"), default="off")
+    """Whether add-ons with ingress see 172.30.32.2 ask for their pages, and they and databases see other pods as
+    172.30.33.2: `auto` where the cluster lets an init container have NET_ADMIN, `on` without asking it, `off` never."""
+    pod_cidrs: tuple[str, ...] | None = _read("SUPERVISOR_K8S_POD_CIDRS", _cidrs, default=None)
+    """Networks of the cluster's pods, separated by commas; read from the nodes when unset and where that is allowed."""
     service_account: str = _read(
         "SUPERVISOR_K8S_SERVICE_ACCOUNT", _text, default="/var/run/secrets/kubernetes.io/serviceaccount"
     )

@@ -29,6 +29,7 @@ from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addons import Addons, Neighbours, Patience
 from supervisor_k8s.services.images import Images
+from supervisor_k8s.services.ingress_doors import new_keys
 from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
@@ -157,6 +158,7 @@ class House:
                 remove_tree=self._step(self.volume.remove_tree),
                 forget=(self._forget, self.registry.remove_addon),
                 intent_changed=lambda slug: self.states.look(slug),  # noqa: PLW0108 - made below
+                link_keys=new_keys,
                 timezone=lambda: "Europe/Zurich",
                 core_version=lambda: "2026.11.0",
             ),

@@ -11,6 +11,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import normalise
 from supervisor_k8s.model.desired.compose import desired_addon
+from supervisor_k8s.model.desired.link import KeyPair, LinkKeys
 from supervisor_k8s.model.desired.secrets import token_secret
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Launch, Wanted
 from supervisor_k8s.model.site import Site
@@ -18,6 +19,8 @@ from supervisor_k8s.model.token import digest
 
 LAUNCH = "0a1b2c3d"
 TOKEN = "token-of-the-launch"
+LINK_KEYS = LinkKeys(KeyPair("authority"), KeyPair("server", "server's key"), KeyPair("client", "client's key"))
+"""Where nobody looks into them."""
 STARTED_AT = "2026-11-21T10:00:00Z"
 
 

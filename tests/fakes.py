@@ -69,8 +69,12 @@ class FakeCluster:
         self.events: dict[str, list[Object]] = defaultdict(list)
         """Warning Events by the UID of what they are about."""
         self.refused: dict[str, str] = {}
-        self.metrics: dict[str, Object] = {}
         """Kinds that the API server does not accept, with its reason."""
+        self.refusals: dict[str, str] = {}
+        """What it says to a dry run of the object of a name."""
+        self.known_nodes: list[Object] | None = None
+        """What a list of nodes has; None where we may not ask."""
+        self.metrics: dict[str, Object] = {}
         self.followers = 0
         """How many logs are being followed."""
         self.slow_stop = False
@@ -159,6 +163,12 @@ class FakeCluster:
 
     async def touch(self, pod: Mapping[str, Any]) -> None:
         self._call("touch", "Pod", pod["metadata"]["name"])
+
+    async def refusal(self, manifest: Manifest) -> str | None:
+        return self.refusals.get(manifest["metadata"]["name"])
+
+    async def nodes(self) -> Sequence[Object] | None:
+        return self.known_nodes
 
     async def lacking_rights(self) -> Sequence[str]:
         return self.lacking

@@ -20,7 +20,7 @@ from supervisor_k8s.api.routes import Call, Route
 from supervisor_k8s.api.streams import until_gone
 from supervisor_k8s.errors import IngressSessionError
 from supervisor_k8s.model.ingress import Session, user_headers
-from supervisor_k8s.model.status import NO_ADDRESS
+from supervisor_k8s.services.ingress_doors import Door
 
 _LOGGER = logging.getLogger(__name__)
 COOKIE = "ingress_session"
@@ -72,17 +72,16 @@ async def page(call: Call) -> web.StreamResponse:
     slug = call.services.ingress.addon(call.part("token"))
     if slug is None:
         raise web.HTTPServiceUnavailable
-    request, config = call.request, call.services.addons.config(slug)
-    address = call.services.addons.address(slug)
-    if address == NO_ADDRESS:
+    request, door = call.request, call.services.ingress_doors.of(slug)
+    if door is None:
         _LOGGER.warning("Somebody wants the page of add-on %s, which does not run", slug)
         raise web.HTTPBadGateway
-    target, headers = _target(request, address, config.ingress_port), request_headers(request, session)
+    headers = request_headers(request, session)
     if _wants_websocket(request):
-        answer = await until_gone(request, _websocket(request, target, headers, slug))
+        answer = await until_gone(request, _websocket(request, door, headers, slug))
     else:
-        body = await _body(request, headers, streamed=config.ingress_stream)
-        answer = await until_gone(request, _forward(request, target, headers, body, slug))
+        body = await _body(request, headers, streamed=call.services.addons.config(slug).ingress_stream)
+        answer = await until_gone(request, _forward(request, door, headers, body, slug))
     if answer is not None:
         return answer
     if request.get(STREAMING):
@@ -97,11 +96,11 @@ async def _session(call: Call) -> Session:
         raise web.HTTPUnauthorized from None
 
 
-def _target(request: web.Request, address: str, port: int) -> URL:
+def _target(request: web.Request, door: Door) -> URL:
     """Path and query below the token, quoted as they came."""
     *_, path = request.rel_url.raw_path.split("/", 3)
     query = request.rel_url.raw_query_string
-    return URL(f"http://{address}:{port}/{path}{'?' if query else ''}{query}", encoded=True)
+    return URL(f"{door.base}/{path}{'?' if query else ''}{query}", encoded=True)
 
 
 def request_headers(request: web.Request, session: Session) -> CIMultiDict[str]:
@@ -130,12 +129,18 @@ def _wants_websocket(request: web.Request) -> bool:
 
 
 async def _forward(
-    request: web.Request, target: URL, headers: Mapping[str, str], body: Body, slug: str
+    request: web.Request, door: Door, headers: Mapping[str, str], body: Body, slug: str
 ) -> web.StreamResponse | None:
     """The add-on's answer, None without one."""
     try:
         async with request.app[PAGES].request(
-            request.method, target, headers=headers, data=body, allow_redirects=False
+            request.method,
+            _target(request, door),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            ssl=door.tls or True,
+            server_hostname=door.name,
         ) as reply:
             return await _answer(request, reply)
     except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
@@ -182,7 +187,7 @@ async def _answer(request: web.Request, reply: aiohttp.ClientResponse) -> web.St
 
 
 async def _websocket(
-    request: web.Request, target: URL, headers: Mapping[str, str], slug: str
+    request: web.Request, door: Door, headers: Mapping[str, str], slug: str
 ) -> web.StreamResponse | None:
     """Messages both ways until a side ends; pings are the two sides' own affair. None when the add-on does not take it,
     which is seen before the browser is told anything.
@@ -190,8 +195,10 @@ async def _websocket(
     offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
     try:
         async with request.app[PAGES].ws_connect(
-            target,
+            _target(request, door),
             headers=headers,
+            ssl=door.tls or True,
+            server_hostname=door.name,
             protocols=offered,
             autoping=False,
             max_msg_size=LARGEST_MESSAGE,

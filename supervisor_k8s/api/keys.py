@@ -25,6 +25,7 @@ from supervisor_k8s.services.dns import Dns
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.ingress import Ingress
+from supervisor_k8s.services.ingress_doors import IngressDoors
 from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
@@ -59,6 +60,7 @@ class Services:
     logins: Logins
     dns: Dns
     ingress: Ingress
+    ingress_doors: IngressDoors
     resolution: Resolution
     preferences: Preferences
     host: Host

@@ -13,6 +13,7 @@ from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.kinds import KINDS, rights
 from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.cluster.watch import Pace, Watches
+from supervisor_k8s.errors import ClusterRefusedError
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import owner_selector
 from supervisor_k8s.model.status import Live
@@ -88,16 +89,34 @@ class Cluster:
         return str((await self._client.request("GET", "/version"))["gitVersion"])
 
     async def node(self, name: str) -> Live | None:
-        """The node; None where we may not ask for it: `manifests/components/nodes` is optional. Whether we may is asked
-        first, or a refused request would stand in the cluster's audit log at each of our starts.
-        """
-        about = {"verb": "get", "resource": "nodes", "name": name}
-        review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": about}}
-        answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectaccessreviews", body=review)
-        if not answer["status"]["allowed"]:
+        """The node; None where we may not ask for it: `manifests/components/nodes` is optional."""
+        if not await self._may_see_nodes({"verb": "get", "name": name}):
             return None
         found: Live = await self._client.request("GET", f"/api/v1/nodes/{name}")
         return found
+
+    async def nodes(self) -> Sequence[Live] | None:
+        """All nodes; None where we may not ask for them."""
+        if not await self._may_see_nodes({"verb": "list"}):
+            return None
+        found: Sequence[Live] = (await self._client.request("GET", "/api/v1/nodes"))["items"]
+        return found
+
+    async def _may_see_nodes(self, about: Mapping[str, str]) -> bool:
+        """Asked first, or a refused request would stand in the cluster's audit log at each of our starts."""
+        spec = {"resourceAttributes": {"resource": "nodes", **about}}
+        review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectAccessReview", "spec": spec}
+        answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectaccessreviews", body=review)
+        return bool(answer["status"]["allowed"])
+
+    async def refusal(self, manifest: Manifest) -> str | None:
+        """Why the cluster would not take this new object, in its words; None when it would. Nothing is made."""
+        path = KINDS[manifest["kind"]].path(self.namespace)
+        try:
+            await self._client.request("POST", path, query={"dryRun": "All"}, body=manifest)
+        except ClusterRefusedError as error:
+            return str(error)
+        return None
 
     async def apply(self, manifest: Manifest) -> Live:
         """Server-side apply, forced; replaces what cannot be changed; the answer is in the cache."""

@@ -45,6 +45,8 @@ class Cause(StrEnum):
     ADDON_MANIFEST_INVALID = "addon_manifest_invalid"
     ADDON_RECORD_LOST = "addon_record_lost"
     ADDON_RECORD_REBUILT = "addon_record_rebuilt"
+    DOCKER_NETWORK_OFF = "docker_network_off"
+    POD_CIDRS_UNKNOWN = "pod_cidrs_unknown"
     RIGHTS_MISSING = "rights_missing"
     STATE_FILE_DAMAGED = "state_file_damaged"
     STATE_NOT_WRITTEN = "state_not_written"
@@ -64,6 +66,8 @@ COARSE: Mapping[Cause, str] = {
     Cause.ADDON_MANIFEST_INVALID: "corrupt_repository",
     Cause.ADDON_RECORD_LOST: "corrupt_filesystem",
     Cause.ADDON_RECORD_REBUILT: "corrupt_filesystem",
+    Cause.DOCKER_NETWORK_OFF: "fatal_error",
+    Cause.POD_CIDRS_UNKNOWN: "fatal_error",
     Cause.RIGHTS_MISSING: "fatal_error",
     Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
     Cause.STATE_NOT_WRITTEN: "fatal_error",

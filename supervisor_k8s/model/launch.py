@@ -12,6 +12,8 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import DYNAMIC_PORTS
 from supervisor_k8s.model.desired.compose import desired_addon, stopped
+from supervisor_k8s.model.desired.docker_network import link_entries
+from supervisor_k8s.model.desired.link import LinkKeys
 from supervisor_k8s.model.desired.secrets import token_secret
 from supervisor_k8s.model.intent import InstalledAddon, Launch, Wanted, addon_key
 from supervisor_k8s.model.plan import Workload
@@ -107,8 +109,11 @@ def new_launch(  # noqa: PLR0913 - the parts of a start, by name
     token: str,
     timezone: str,
     site: Site,
+    link_keys: LinkKeys | None,
 ) -> Launch:
-    """Everything this start decides. `options` are validated and have their secrets filled in."""
+    """Everything this start decides. `options` are validated and have their secrets filled in; `link_keys` are new ones
+    for an add-on with an ingress-link.
+    """
     config = config_of(record)
     version = str(record.user["version"])
     image = f"{record.user['image']}:{version}"
@@ -117,7 +122,8 @@ def new_launch(  # noqa: PLR0913 - the parts of a start, by name
         config, launch_id=launch_id, version=version, image=image, options=options, ports=ports, timezone=timezone,
         site=site,
     )  # fmt: skip
-    secret = token_secret(naming.addon_name(config.slug), naming.addon_labels(config.slug), launch_id, token)
+    entries = {} if link_keys is None else link_entries(config, link_keys)
+    secret = token_secret(naming.addon_name(config.slug), naming.addon_labels(config.slug), launch_id, token, entries)
     return Launch(
         id=launch_id,
         version=version,

@@ -30,6 +30,10 @@ WORDS: Mapping[str, str] = {
     "Supervisor's log says why.",
     Cause.UPDATE_FAILED: "The update of {who} failed. The Supervisor's log says why.",
     Cause.ADDON_MANIFEST_INVALID: "The store {reference} has add-ons that cannot be read: {manifests}",
+    Cause.DOCKER_NETWORK_OFF: "The cluster does not let pods have NET_ADMIN, so add-ons cannot see that it is the "
+    "Supervisor who asks: pages of many refuse to open. {message}",
+    Cause.POD_CIDRS_UNKNOWN: "The networks of the cluster's pods are not known, so databases may refuse other add-ons. "
+    "Please set SUPERVISOR_K8S_POD_CIDRS.",
     Cause.RIGHTS_MISSING: "The Supervisor's account in the cluster may not: {message}. Please apply the manifests of "
     "the Supervisor's version.",
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",

@@ -32,6 +32,10 @@ class Site:
     """ClusterIP of Service `supervisor-dns`, IPv4; not known before that was made (`services/dns.py`)."""
     networks: Mapping[str, str] = field(default_factory=dict)
     """Networks beside the cluster's, in Multus' words, by `homeassistant` or an add-on's slug."""
+    docker_network: bool = False
+    """Whether add-ons find addresses of Docker's network (`services/docker_network.py`)."""
+    pod_cidrs: tuple[str, ...] = ()
+    """Networks of the cluster's pods, IPv4 without overlaps; empty where nobody tells them."""
 
     @property
     def dns_searches(self) -> tuple[str, ...]:

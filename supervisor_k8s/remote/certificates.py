@@ -1,6 +1,7 @@
-"""The core-link's certificates: an authority of our own, one certificate for each end. EC P-256, PEM.
+"""Certificates of the links: an authority of our own, one certificate for each end. EC P-256, PEM.
 
-The two ends have different purposes in their certificates, so that the one mounted in Core's pod opens no other door.
+The two ends have different purposes in their certificates, so that the one mounted in a pod opens no other door. Each
+launch of an add-on has an authority to itself: what its link holds is worth nothing at another one, or at Core's.
 The clock is an argument: what is made and what is judged depends on the arguments alone (and on chance, for keys).
 """
 
@@ -15,10 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from supervisor_k8s.errors import UnknownError
+from supervisor_k8s.model.desired.docker_network import LINK
 from supervisor_k8s.model.desired.link import NAME, KeyPair, LinkKeys
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LEAF_LIFE = timedelta(days=365)
+LAUNCH_LIFE = AUTHORITY_LIFE
+"""Of an add-on's link: nothing of a launch is renewed, and nobody knows for how long it runs."""
 RENEW_BEFORE = timedelta(days=30)
 _SKEW = timedelta(hours=1)
 """Nodes' clocks differ; a certificate is valid a little before it was made."""
@@ -27,11 +31,21 @@ _CLIENT_NAME = "supervisor"
 
 def make_keys(now: datetime, authority: KeyPair | None = None) -> LinkKeys:
     """New certificates for both ends, signed by `authority` or by a new one."""
-    authority = authority or _make_authority(now)
+    authority = authority or _make_authority(now, NAME)
     return LinkKeys(
         authority=authority,
-        server=_make_leaf(authority, NAME, ExtendedKeyUsageOID.SERVER_AUTH, now),
-        client=_make_leaf(authority, _CLIENT_NAME, ExtendedKeyUsageOID.CLIENT_AUTH, now),
+        server=_make_leaf(authority, NAME, ExtendedKeyUsageOID.SERVER_AUTH, now, LEAF_LIFE),
+        client=_make_leaf(authority, _CLIENT_NAME, ExtendedKeyUsageOID.CLIENT_AUTH, now, LEAF_LIFE),
+    )
+
+
+def make_launch_keys(now: datetime) -> LinkKeys:
+    """Certificates for the link of one launch, by an authority whose key nobody keeps."""
+    authority = _make_authority(now, LINK)
+    return LinkKeys(
+        authority=KeyPair(authority.certificate),
+        server=_make_leaf(authority, LINK, ExtendedKeyUsageOID.SERVER_AUTH, now, LAUNCH_LIFE),
+        client=_make_leaf(authority, _CLIENT_NAME, ExtendedKeyUsageOID.CLIENT_AUTH, now, LAUNCH_LIFE),
     )
 
 
@@ -63,13 +77,13 @@ def client_context(keys: LinkKeys) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cadata=keys.authority.certificate)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    descriptor = os.memfd_create("core-link-client", os.MFD_CLOEXEC)
+    descriptor = os.memfd_create("link-client", os.MFD_CLOEXEC)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
             file.write(keys.client.key.encode() + b"\n" + keys.client.certificate.encode())
         context.load_cert_chain(f"/proc/self/fd/{descriptor}")
     except ssl.SSLError as error:
-        raise UnknownError(f"The core-link's client certificate cannot be used: {error.reason}") from error
+        raise UnknownError(f"The link's client certificate cannot be used: {error.reason}") from error
     finally:
         os.close(descriptor)
     return context
@@ -79,9 +93,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _make_authority(now: datetime) -> KeyPair:
+def _make_authority(now: datetime, link: str) -> KeyPair:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = _name("core-link authority")
+    name = _name(f"{link} authority")
     builder = (
         _builder(name, name, key.public_key(), key.public_key(), now, AUTHORITY_LIFE)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -90,14 +104,16 @@ def _make_authority(now: datetime) -> KeyPair:
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def _make_leaf(authority: KeyPair, name: str, purpose: x509.ObjectIdentifier, now: datetime) -> KeyPair:
+def _make_leaf(
+    authority: KeyPair, name: str, purpose: x509.ObjectIdentifier, now: datetime, life: timedelta
+) -> KeyPair:
     issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
     issuer_key = serialization.load_pem_private_key(authority.key.encode(), password=None)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
-        raise UnknownError("The core-link's authority has a key of another kind than ours")
+        raise UnknownError("The link's authority has a key of another kind than ours")
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
-        _builder(_name(name), issuer.subject, key.public_key(), issuer_key.public_key(), now, LEAF_LIFE)
+        _builder(_name(name), issuer.subject, key.public_key(), issuer_key.public_key(), now, life)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)

@@ -32,6 +32,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.model.desired.compose import directories
+from supervisor_k8s.model.desired.link import LinkKeys
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Launch, Wanted, addon_key
 from supervisor_k8s.model.launch import (
     addon_workload,
@@ -80,6 +81,8 @@ class Neighbours:
     """Whoever keeps something by slug drops it at an uninstall."""
     intent_changed: Callable[[str], None]
     """Told whenever a record has a new intent: the state that people see may follow from it alone."""
+    link_keys: Callable[[AddonConfig, Site], LinkKeys | None]
+    """New ones, for an add-on that gets an ingress-link."""
     timezone: Callable[[], str]
     core_version: Callable[[], str | None]
 
@@ -305,14 +308,15 @@ class Addons:
 
     async def _freeze(self, slug: str) -> Launch:
         record = self._records.addons[slug]
-        options = await self._to.options(record)
+        options, site = await self._to.options(record), self._site()
         launch = new_launch(
             record,
             options=options,
             launch_id=secrets.token_hex(4),
             token=secrets.token_hex(56),
             timezone=self._to.timezone(),
-            site=self._site(),
+            site=site,
+            link_keys=self._to.link_keys(config_of(record), site),
         )
         await self._to.make_directories(directories(config_of(record)))
         await self._to.write_private(f"addons/data/{slug}/options.json", orjson.dumps(options))
@@ -388,9 +392,8 @@ class Addons:
 
     def _ingress_ports(self, slug: str) -> set[int]:
         """Chosen ingress ports of all other add-ons."""
-        return {
-            other.ingress_port for other in self._records.addons.values() if other.slug != slug and other.ingress_port
-        }
+        others = (other for other in self._records.addons.values() if other.slug != slug)
+        return {other.ingress_port for other in others if other.ingress_port}
 
     def _deadline(self) -> float:
         return asyncio.get_running_loop().time() + self._patience.start

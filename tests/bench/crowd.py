@@ -14,6 +14,7 @@ from supervisor_k8s.model.addon_schema import normalise
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Wanted
 from supervisor_k8s.model.launch import new_launch
 from supervisor_k8s.model.site import Site
+from supervisor_k8s.services.ingress_doors import new_keys
 from supervisor_k8s.state.records import Records
 from tests import builders
 
@@ -46,6 +47,7 @@ def record(config: AddonConfig, number: int, site: Site, *, wanted: Wanted = Wan
         token=f"{number:0112x}",
         timezone="UTC",
         site=site,
+        link_keys=new_keys(config, site),
     )
     return InstalledAddon(slug=made.slug, user=made.user, system=made.system, intent=Intent(wanted, launch))
 

@@ -196,6 +196,8 @@ class Home:
     """Where others would reach us."""
     shipped: Path | None = None
     """Add-ons that come with us."""
+    docker_network: str = "auto"
+    """The setting: whether new launches of add-ons with ingress have a link."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     up_wait: float = 60.0
@@ -253,6 +255,7 @@ class Home:
             versions_url=self.versions_url,
             own_versions_url=self.own_versions_url,
             leaks_url=self.leaks_url,
+            docker_network=self.docker_network,
             repositories={"core": f"{self.store}/core"} if self.store else {},
         )
         self.house = build(

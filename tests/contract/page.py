@@ -1,6 +1,7 @@
 """A double of an add-on's page at the outer port: a real HTTP and websocket server that tells what it was asked."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -10,10 +11,11 @@ LARGE = 5_000_000
 
 
 class Page:
-    """Used as `async with Page(host, port)`."""
+    """Used as `async with Page(host, port)`; with `tls` there is an ingress-link before it."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._place = (host, port)
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self.requests: list[tuple[str, str, bytes]] = []
         """Method, path with query as it came over the wire, and body."""
@@ -34,7 +36,7 @@ class Page:
         app.add_routes([web.route("*", "/{path:.*}", self._any)])
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, *self._place).start()
+        await web.TCPSite(self._runner, *self._place, ssl_context=self._tls).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,6 +1,7 @@
 """Pages of add-ons through ingress: who is let in, what goes through, and how it ends."""
 
 import asyncio
+import base64
 import io
 import secrets
 from collections.abc import AsyncIterator
@@ -15,8 +16,12 @@ from aiohttp import WSMsgType
 from yarl import URL
 
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.docker_network import LINK_PORT, TRIAL
+from supervisor_k8s.model.desired.link import KeyPair, LinkKeys
+from supervisor_k8s.remote.certificates import make_launch_keys, utc_now
 from tests.contract.house import Answer, Home
 from tests.contract.page import LARGE, Page
+from tests.fake_core import server_context
 
 SLUG = "core_panel"
 PORT = 8099
@@ -59,14 +64,29 @@ async def with_page(home: Home) -> Home:
     return home
 
 
+def link_keys(home: Home) -> LinkKeys:
+    """What the link in the add-on's pod reads from the launch's Secret."""
+    launch = home.house.records.addons[SLUG].intent.launch
+    assert launch is not None
+    secret = home.cluster.get("Secret", naming.launch_secret(naming.addon_name(SLUG), launch.id))
+    assert secret is not None
+    entries = {name: base64.b64decode(value).decode() for name, value in secret["data"].items()}
+    return LinkKeys(KeyPair(entries["ca.crt"]), KeyPair(entries["tls.crt"], entries["tls.key"]), KeyPair(""))
+
+
 @asynccontextmanager
 async def browsing(home: Home) -> AsyncIterator[Browser]:
     """The add-on serves its page; the session is that of the user `1`."""
+    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
+    tls = server_context(link_keys(home))
+    async with Page(pod["status"]["podIP"], LINK_PORT, tls) as page:
+        yield await at_page(home, page)
+
+
+async def at_page(home: Home, page: Page) -> Browser:
     (session,) = home.house.records.ingress["sessions"]
     entry = (await home.raw("GET", f"/addons/{SLUG}/info")).data["ingress_entry"]
-    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
-    async with Page(pod["status"]["podIP"], PORT) as page:
-        yield Browser(home, page, entry.replace("/api/hassio_ingress", "/ingress"), session["id"])
+    return Browser(home, page, entry.replace("/api/hassio_ingress", "/ingress"), session["id"])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -123,6 +143,62 @@ async def test_a_use_prolongs_the_session(mover: Browser) -> None:
     await mover.home.start()
     answer = await mover.ask("GET", "/start")
     assert answer.status in (200, 502)  # the session is known, whatever the add-on says
+
+
+# --- by the link --------------------------------------------------------------------------------------------------
+
+
+async def test_an_addon_that_started_without_a_link(home: Home) -> None:
+    """What runs stays as it was started, over our restart with other settings: its own port is asked, until its next
+    start.
+    """
+    home.docker_network = "off"
+    await home.stop()
+    await home.start()
+    await with_page(home)
+    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
+    home.docker_network = "auto"
+    await home.stop()
+    await home.start()
+    async with Page(pod["status"]["podIP"], PORT) as page:
+        browser = await at_page(home, page)
+        assert (await browser.ask("GET", "/start")).status == 200
+        assert (await home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
+        assert (await browser.ask("GET", "/start")).status == 502
+    assert link_keys(home)
+
+
+async def test_a_cluster_that_refuses_the_link(home: Home) -> None:
+    """Pods are made without, the page is asked at its own port, and an issue says why; it goes with the refusal."""
+    home.cluster.refusals[TRIAL] = 'violates PodSecurity "baseline:latest"'
+    await home.stop()
+    await home.start()
+    await with_page(home)
+    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
+    async with Page(pod["status"]["podIP"], PORT) as page:
+        assert (await (await at_page(home, page)).ask("GET", "/start")).status == 200
+    said = {"reason": "docker_network_off", "message": 'violates PodSecurity "baseline:latest"'}
+    assert ("system", said) in await issues(home)
+    del home.cluster.refusals[TRIAL]
+    assert ("system", said) not in await issues(home)
+    assert (await home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
+    assert link_keys(home)
+
+
+async def issues(home: Home) -> list[tuple[str, Any]]:
+    """What is wrong, looked at now: context and further facts."""
+    assert (await home.raw("POST", "/resolution/healthcheck")).status == 200
+    found = (await home.raw("GET", "/resolution/info")).data["issues"]
+    return [(issue["context"], issue["reference_extra"]) for issue in found]
+
+
+async def test_the_link_must_have_the_keys_of_this_launch(home: Home) -> None:
+    """Whoever answers at the add-on's address with those of another one is not talked to."""
+    await with_page(home)
+    (pod,) = home.cluster.select("Pod", {naming.LABEL_ADDON: SLUG})
+    async with Page(pod["status"]["podIP"], LINK_PORT, server_context(make_launch_keys(utc_now()))) as page:
+        assert (await (await at_page(home, page)).ask("GET", "/start")).status == 502
+    assert page.requests == []
 
 
 # --- what goes through --------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ async def test_checks(home: Home) -> None:
         "deprecated_arch_addon",
         "addon_pwned",
         "rights",
+        "docker_network",
     )
     assert checks == {"free_space": False, **dict.fromkeys(others, True)}
 

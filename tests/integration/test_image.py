@@ -22,7 +22,14 @@ LARGEST = 150 * MEGABYTE
 """Of all layers, unpacked, as the README says."""
 UPDATE = 3 * MEGABYTE
 """Of the last layer with files: what an update of ours alone makes a node fetch."""
-OURS = ("opt/supervisor", "usr/bin/hold", "usr/bin/core-link", "usr/bin/wait-for-supervisor", "usr/bin/healthcheck")
+OURS = (
+    "opt/supervisor",
+    "usr/bin/hold",
+    "usr/bin/core-link",
+    "usr/bin/wait-for-supervisor",
+    "usr/bin/healthcheck",
+    "usr/bin/docker-network",
+)
 """Program, everything that was installed for it, and its helpers. The rest is Debian's packages, unpacked once."""
 
 type Entry = tuple[Any, ...]

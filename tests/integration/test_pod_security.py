@@ -13,6 +13,7 @@ from supervisor_k8s.cluster.client import MERGE_PATCH, Client
 from supervisor_k8s.errors import AddonNotSupportedError, ClusterRefusedError, SupervisorError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
+from supervisor_k8s.model.compatibility import Allow
 from supervisor_k8s.model.desired.compose import desired_addon
 from supervisor_k8s.model.desired.config_check import Candidate, check_job
 from supervisor_k8s.model.desired.core import desired_core
@@ -72,7 +73,7 @@ def addons() -> Iterator[AddonConfig]:
         yield AddonConfig.from_normalised(entry["normalised"], repository=repository)
 
 
-def workload(config: AddonConfig) -> Mapping[str, Any]:
+def workload(config: AddonConfig, *allowed: str) -> Mapping[str, Any]:
     objects = desired_addon(
         config,
         launch_id=LAUNCH,
@@ -81,7 +82,7 @@ def workload(config: AddonConfig) -> Mapping[str, Any]:
         options={},
         ports=config.ports,
         timezone="UTC",
-        site=site(),
+        site=site(allowed=frozenset(allowed)),
     )
     template: Mapping[str, Any] = objects[-1]["spec"]["template"]
     return template
@@ -112,17 +113,26 @@ async def test_the_api_server_does_enforce(admin: Client, namespace: str) -> Non
     await enforce(admin, namespace, "baseline")
     config = next(addon for addon in addons() if addon.privileged)
     with pytest.raises(ClusterRefusedError, match="PodSecurity"):
-        await try_pod(admin, namespace, "addon", workload(config))
+        await try_pod(admin, namespace, "addon", workload(config, Allow.CAPABILITIES))
 
 
 async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
-    """The program itself: Core runs, an add-on is installed and runs, by what `manifests/components/baseline` sets."""
+    """The program itself: Core runs, an add-on with a page is installed and runs, by what
+    `manifests/components/baseline` sets; what it does without is told.
+    """
     objects = await rendered(tmp_path / "overlay", "baseline")
     await enforce(admin, namespace, objects["Namespace"]["metadata"]["labels"][LABEL])
-    async with living(plane, admin, namespace, tmp_path, [{"slug": "a", "ports": {"80/tcp": 8080}}]) as life:
+    async with living(
+        plane, admin, namespace, tmp_path, [{"slug": "a", "ingress": True}], DOCKER_NETWORK="auto"
+    ) as life:
         await life.do("/store/addons/local_a/install")
         await life.do("/addons/local_a/start")
         assert await life.program.states() == {"local_a": "started"}
+        await life.do("/resolution/healthcheck")
+        issues = (await life.program.ask("GET", "/resolution/info")).body["data"]["issues"]
+        extras = [issue["reference_extra"] or {} for issue in issues]
+        (told,) = (extra for extra in extras if extra.get("reason") == "docker_network_off")
+        assert 'violates PodSecurity "baseline' in told["message"]
         await life.program.end()
 
 

@@ -42,9 +42,9 @@ async def test_rights(plane: ControlPlane, admin: Client, namespace: str, tmp_pa
 
 async def test_facts_of_nodes(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
     """Without the optional component nothing is known of our node, and nothing is refused either; with it, what the
-    node says, by the one right that it grants.
+    node says, by the rights that it grants.
     """
-    async with living(plane, admin, namespace, tmp_path, ()) as life:
+    async with living(plane, admin, namespace, tmp_path, (), DOCKER_NETWORK="auto") as life:
         system = "An operating system"
         facts = {"status": {"nodeInfo": {"osImage": system}}}
         path = f"/api/v1/nodes/{life.kubelet.node}/status"

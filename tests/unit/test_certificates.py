@@ -7,7 +7,14 @@ import pytest
 
 from supervisor_k8s.errors import UnknownError
 from supervisor_k8s.model.desired.link import KeyPair, LinkKeys
-from supervisor_k8s.remote.certificates import client_context, make_keys, needs_renewal, usable, utc_now
+from supervisor_k8s.remote.certificates import (
+    client_context,
+    make_keys,
+    make_launch_keys,
+    needs_renewal,
+    usable,
+    utc_now,
+)
 from tests.fake_core import server_context
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -56,6 +63,22 @@ def test_only_the_supervisors_certificate_opens_the_link(end: str, *, let_in: bo
     assert _handshake(context, server_context(keys)) is let_in
 
 
+@pytest.mark.parametrize("link", ["ingress-link", "core-link"])
+def test_keys_of_a_launch_open_no_other_link(link: str) -> None:
+    """Neither another add-on's nor Core's; and for the link that it belongs to they are good for as long as it runs."""
+    keys = make_launch_keys(utc_now())
+    other = make_keys(utc_now()) if link == "core-link" else make_launch_keys(utc_now())
+    assert _handshake(client_context(keys), server_context(keys), "ingress-link")
+    assert _handshake(client_context(other), server_context(other), link)
+    stolen = LinkKeys(other.authority, other.server, keys.client)
+    assert not _handshake(client_context(stolen), server_context(other), link)
+    assert not _handshake(client_context(keys), server_context(other), link)
+    own = LinkKeys(keys.authority, keys.server, keys.server)
+    assert not _handshake(client_context(own), server_context(keys), "ingress-link")
+    assert not needs_renewal(keys.server.certificate, utc_now() + timedelta(days=3600))
+    assert keys.authority.key == ""
+
+
 def test_the_link_must_show_our_certificate() -> None:
     """Somebody else at Core's address learns nothing: our end refuses before it says a word."""
     keys, foreign = make_keys(utc_now()), make_keys(utc_now())
@@ -71,10 +94,10 @@ def test_keys_that_do_not_fit_are_named_as_such() -> None:
     assert "PRIVATE" not in str(caught.value)
 
 
-def _handshake(ours: ssl.SSLContext, theirs: ssl.SSLContext) -> bool:
-    """Whether both sides come out of a handshake, without any socket."""
+def _handshake(ours: ssl.SSLContext, theirs: ssl.SSLContext, link: str = "core-link") -> bool:
+    """Whether both sides come out of a handshake, without any socket. `link` is what the other side must be."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = ours.wrap_bio(to_client, to_server, server_hostname="core-link")
+    client = ours.wrap_bio(to_client, to_server, server_hostname=link)
     server = theirs.wrap_bio(to_server, to_client, server_side=True)
     done = set()
     for _ in range(6):

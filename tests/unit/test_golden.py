@@ -15,6 +15,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import normalise
 from supervisor_k8s.model.desired.compose import desired_addon, directories
+from supervisor_k8s.model.desired.docker_network import has_link, link_entries
 from supervisor_k8s.model.desired.secrets import token_secret
 from tests import builders
 
@@ -45,7 +46,8 @@ def render(case: str) -> str:
         site=site,
     )
     name, labels = naming.addon_name(config.slug), naming.addon_labels(config.slug)
-    secret = token_secret(name, labels, builders.LAUNCH, builders.TOKEN)
+    entries = link_entries(config, builders.LINK_KEYS) if has_link(config, site) else {}
+    secret = token_secret(name, labels, builders.LAUNCH, builders.TOKEN, entries)
     made = "".join(f"# directory: {path}\n" for path in directories(config))
     return made + yaml.dump_all([secret, *objects], Dumper=_Plain, sort_keys=False, width=110)
 

@@ -35,7 +35,7 @@ def needed() -> dict[tuple[str, str], set[str]]:
 def test_rights() -> None:
     """The Role grants for every kind what we do with it, and nothing else; the optional component a look at nodes."""
     assert granted(RBAC, "Role") == needed()
-    assert granted(NODES, "ClusterRole") == {("", "nodes"): {"get"}}
+    assert granted(NODES, "ClusterRole") == {("", "nodes"): {"get", "list"}}
 
 
 def test_paths() -> None:

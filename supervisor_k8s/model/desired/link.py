@@ -41,10 +41,22 @@ PORT_80_SINCE = "2026.8.0.dev0"
 LEGACY_PORT = 8123
 DEFAULT_PORT = 80
 
+MUTUAL_TLS = """\
+        ssl_certificate {{ directory }}/tls/tls.crt;
+        ssl_certificate_key {{ directory }}/tls/tls.key;
+        ssl_client_certificate {{ directory }}/tls/ca.crt;
+        ssl_verify_client on;
+        ssl_verify_depth 1;
+        ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_session_tickets off;
+"""
+"""Of a server that lets nobody in but who has the client's key, for nginx."""
+
 # `daemon` and `pid` are the start script's. Temporary paths are named because the root file system is read-only.
 # `auth_request` asks Core and drops its answer's body; `try_files` runs after it, `return` alone would run before. Not
 # 404 in `error_page`: that is also what `internal` answers to somebody who asks for /port.
-_NGINX = """\
+_NGINX = (
+    """\
 include /etc/nginx/modules-enabled/*.conf;
 user root;
 worker_processes 1;
@@ -69,13 +81,9 @@ stream {
 
     server {
         listen {{ core_port }} ssl so_keepalive=on;
-        ssl_certificate {{ directory }}/tls/tls.crt;
-        ssl_certificate_key {{ directory }}/tls/tls.key;
-        ssl_client_certificate {{ directory }}/tls/ca.crt;
-        ssl_verify_client on;
-        ssl_verify_depth 1;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_tickets off;
+"""
+    + MUTUAL_TLS
+    + """\
 {%- if socket %}
         proxy_pass unix:{{ socket }};
 {%- else %}
@@ -138,6 +146,7 @@ http {
     }
 }
 """
+)
 # Compiled once: every look at Core needs it, and to compile takes fifty times as long as to render.
 _TEMPLATE = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False).from_string(_NGINX)  # noqa: S701
 

@@ -1,4 +1,4 @@
-"""The Secret of one launch of an add-on: its token. Pure.
+"""The Secret of one launch of an add-on: its token, and keys of its own where it has a link. Pure.
 
 Named after the launch: a restart is a new Secret, so a program that is still ending keeps a valid token and nobody else
 ever gets it. Never changed, but not marked `immutable` either: a kubelet does not look at an immutable Secret again,
@@ -16,8 +16,13 @@ TOKEN_VARIABLES = ("SUPERVISOR_TOKEN", "HASSIO_TOKEN")
 """Both names that programs look for; the value is the same."""
 
 
-def token_secret(name: str, labels: Mapping[str, str], launch_id: str, token: str) -> Manifest:
-    """Secret with `token` for one launch of the workload `name`; `labels` are the workload's."""
+def token_secret(
+    name: str, labels: Mapping[str, str], launch_id: str, token: str, more: Mapping[str, str] | None = None
+) -> Manifest:
+    """Secret with `token` for one launch of the workload `name`; `labels` are the workload's. `more`: further entries,
+    as texts.
+    """
+    entries = {TOKEN_KEY: token, **(more or {})}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -26,7 +31,7 @@ def token_secret(name: str, labels: Mapping[str, str], launch_id: str, token: st
             "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
         },
         "type": "Opaque",
-        "data": {TOKEN_KEY: base64.b64encode(token.encode()).decode()},
+        "data": {key: base64.b64encode(text.encode()).decode() for key, text in entries.items()},
     }
 
 

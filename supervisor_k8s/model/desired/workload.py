@@ -11,6 +11,7 @@ from typing import Any
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.dns import pod_dns
+from supervisor_k8s.model.desired.docker_network import link_containers, setup_containers
 from supervisor_k8s.model.desired.network import (
     READY_PORT,
     addon_selector,
@@ -91,6 +92,7 @@ def _annotations(config: AddonConfig, launch: AddonLaunch) -> dict[str, str]:
 def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     once = config.startup == "once"
     memory, _ = memory_volumes(config)
+    links, link_volumes = link_containers(config, launch.id, site)
     spec: dict[str, Any] = {
         "hostname": naming.pod_hostname(config.slug),
         "subdomain": naming.ADDONS_SERVICE,
@@ -103,9 +105,11 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "terminationGracePeriodSeconds": config.timeout,
         "securityContext": pod_security(site),
         "imagePullSecrets": list(PULL_SECRETS),
-        "containers": [_program(config, launch, site)] + ([] if once else [_hold(config, site)]),
-        "volumes": [shared_volume(site), *memory],
+        "containers": [_program(config, launch, site), *([] if once else [_hold(config, site)]), *links],
+        "volumes": [shared_volume(site), *memory, *link_volumes],
     }
+    if setup := setup_containers(config, site):
+        spec["initContainers"] = setup
     if once:
         spec["restartPolicy"] = "Never"
     if config.init:

@@ -1,0 +1,192 @@
+"""Docker's network for add-ons: who gets what of it, and whether there is any. Whole pods are golden files."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from supervisor_k8s.errors import ClusterUnavailableError
+from supervisor_k8s.model.desired.docker_network import (
+    LINK,
+    SETUP,
+    TRIAL,
+    client_keys,
+    has_link,
+    has_rule,
+    link_entries,
+    merged,
+    trial_pod,
+)
+from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.issue import Cause
+from supervisor_k8s.model.launch import new_launch
+from supervisor_k8s.model.site import Site
+from supervisor_k8s.services.docker_network import DockerNetwork
+from supervisor_k8s.services.ingress_doors import new_keys
+from tests import builders, golden
+from tests.fakes import FakeCluster
+
+ON = builders.site(docker_network=True, pod_cidrs=("10.42.0.0/16",))
+
+
+def objects(site: Site, **manifest: Any) -> tuple[Manifest, ...]:
+    """What a start of such an add-on makes."""
+    record = builders.installed(builders.addon(**manifest))
+    keys = new_keys(builders.addon(**manifest), site)
+    return new_launch(
+        record, options={}, launch_id=builders.LAUNCH, token="t", timezone="UTC", site=site, link_keys=keys
+    ).objects
+
+
+def helpers(site: Site, **manifest: Any) -> list[str]:
+    """Names of the containers for Docker's network in the pod."""
+    spec = objects(site, **manifest)[-1]["spec"]["template"]["spec"]
+    names = [container["name"] for container in (*spec.get("initContainers", ()), *spec["containers"])]
+    return [name for name in names if name in (SETUP, LINK)]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        ({}, []),
+        ({"services": ["mqtt:need"], "ports": {"80/tcp": 80}}, []),
+        ({"services": ["mqtt:provide"]}, []),
+        ({"services": ["mysql:provide"]}, [SETUP]),
+        ({"ingress": True}, [SETUP, LINK]),
+        ({"ingress": True, "startup": "once"}, []),
+        ({"ingress": True, "services": ["mysql:provide"], "host_network": True}, []),
+    ],
+    ids=["plain", "consumer", "broker", "database", "ingress", "once", "host network"],
+)
+def test_only_who_goes_by_addresses_pays_for_them(manifest: dict[str, Any], expected: list[str]) -> None:
+    """An init container costs every start time; on the node's network the addresses would be the node's."""
+    assert helpers(ON, **manifest) == expected
+    assert helpers(builders.site(), **manifest) == []
+
+
+def test_without_known_networks_there_is_no_rule() -> None:
+    """Ingress needs none of them: its link is there all the same. A database's pod has nothing to set up."""
+    site = builders.site(docker_network=True)
+    assert helpers(site, services=["mysql:provide"]) == []
+    assert helpers(site, ingress=True) == [SETUP, LINK]
+    assert not has_rule(builders.addon(ingress=True), site)
+    (setup,) = objects(site, ingress=True)[-1]["spec"]["template"]["spec"]["initContainers"]
+    assert setup["command"][1:] == ["--address", "172.30.32.2"]
+
+
+def test_the_links_configuration_is_this() -> None:
+    """Reviewed as text: who is let in, from which address it goes on, and to where."""
+    entries = link_entries(builders.addon(ingress=True, ingress_port=8456), builders.LINK_KEYS)
+    golden.check("linked-page/nginx.conf", entries["nginx.conf"])
+
+
+def test_the_supervisors_end_is_in_no_pod() -> None:
+    """The launch's Secret has both ends, so that a lost record can be rebuilt from it; the pod mounts the server's."""
+    secret, *_, deployment = objects(ON, ingress=True)
+    keys = client_keys([secret])
+    assert keys is not None
+    assert keys.client.key == base64.b64decode(secret["data"]["client.key"]).decode()
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    (mounted,) = (volume["secret"] for volume in volumes if "secret" in volume)
+    assert mounted["secretName"] == secret["metadata"]["name"]
+    assert {item["key"] for item in mounted["items"]} == {"nginx.conf", "ca.crt", "tls.crt", "tls.key"}
+    assert {item["key"] for item in mounted["items"]} < set(secret["data"])
+    users = [
+        container["name"]
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+        if any(mount["name"] == LINK for mount in container.get("volumeMounts", ()))
+    ]
+    assert users == [LINK]
+
+
+def test_a_launch_without_a_link_has_no_keys() -> None:
+    """Whoever was started before there were links, or has none."""
+    assert client_keys(objects(builders.site(), ingress=True)) is None
+    assert client_keys(builders.launch().objects) is None
+
+
+def test_networks_are_merged() -> None:
+    """Of every node, and of both families: IPv4 alone, nothing twice, nothing inside of another."""
+    assert merged(["10.244.1.0/24", "fd00::/64", "10.244.0.0/24", "10.0.0.0/8", "192.168.4.7/24"]) == (
+        "10.0.0.0/8",
+        "192.168.4.0/24",
+    )
+    assert merged(["10.244.0.0/24", "10.244.1.0/24"]) == ("10.244.0.0/23",)
+
+
+# --- whether there is any ------------------------------------------------------------------------------------------
+
+
+def network(cluster: FakeCluster, choice: str = "auto", pod_cidrs: tuple[str, ...] | None = None) -> DockerNetwork:
+    return DockerNetwork(cluster=cluster, choice=choice, pod_cidrs=pod_cidrs, site=builders.site)
+
+
+async def test_auto_asks_the_cluster() -> None:
+    """Where it refuses such a pod there is nothing of it, and the refusal is told; as soon as it does not, there is."""
+    cluster = FakeCluster()
+    cluster.refusals[TRIAL] = "violates PodSecurity"
+    made = network(cluster, pod_cidrs=("10.42.0.0/16",))
+    await made.prepare()
+    assert not has_link(builders.addon(ingress=True), made.site)
+    (fault,) = await made.check()
+    assert (fault.cause, fault.extra) == (Cause.DOCKER_NETWORK_OFF, (("message", "violates PodSecurity"),))
+    cluster.refusals.clear()
+    assert await made.check() == []
+    assert made.site == ON
+
+
+async def test_on_does_not_ask() -> None:
+    """The administrator knows better; but that nobody tells the pods' networks is said."""
+    cluster = FakeCluster()
+    cluster.refusals[TRIAL] = "violates PodSecurity"
+    made = network(cluster, "on")
+    (fault,) = await made.check()
+    assert (fault.cause, made.site.docker_network) == (Cause.POD_CIDRS_UNKNOWN, True)
+    assert await network(cluster, "on", ("10.42.0.0/16",)).check() == []
+
+
+async def test_off_is_off() -> None:
+    made = network(FakeCluster(), "off", ("10.42.0.0/16",))
+    assert await made.check() == []
+    assert made.site == builders.site()
+
+
+async def test_nodes_tell_their_pods_networks() -> None:
+    """Where we may ask them: all of theirs, also of those that came since."""
+    cluster = FakeCluster()
+    made = network(cluster)
+    await made.prepare()
+    assert (made.site.docker_network, made.site.pod_cidrs) == (True, ())
+    cluster.known_nodes = [{"spec": {"podCIDR": "10.42.0.0/24", "podCIDRs": ["10.42.0.0/24", "fd00::/64"]}}]
+    await made.check()
+    assert made.site.pod_cidrs == ("10.42.0.0/24",)
+    cluster.known_nodes += [{"spec": {"podCIDR": "10.42.1.0/24"}}, {"spec": {}}]
+    await made.check()
+    assert made.site.pod_cidrs == ("10.42.0.0/23",)
+
+
+async def test_what_was_known_stays_while_the_api_server_is_away() -> None:
+    """A check that cannot be made changes nothing."""
+
+    class Away(FakeCluster):
+        away = False
+
+        async def refusal(self, manifest: Manifest) -> str | None:
+            if self.away:
+                raise ClusterUnavailableError("The Kubernetes API server cannot be reached")
+            return await super().refusal(manifest)
+
+    cluster = Away()
+    made = network(cluster, pod_cidrs=("10.42.0.0/16",))
+    await made.prepare()
+    cluster.away = True
+    with pytest.raises(ClusterUnavailableError):
+        await made.check()
+    assert made.site == ON
+
+
+def test_the_trial_asks_for_what_the_pods_do() -> None:
+    """The same rights as the init container of an add-on, or it would prove nothing."""
+    (setup,) = objects(ON, ingress=True)[-1]["spec"]["template"]["spec"]["initContainers"]
+    (tried,) = trial_pod(ON)["spec"]["initContainers"]
+    assert tried["securityContext"] == setup["securityContext"]
