@@ -1,6 +1,7 @@
 """The house that all end-to-end tests share: made by `make up`, never by the tests themselves."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -14,6 +15,12 @@ from .silence import silent
 __all__ = ["silent"]
 
 SLUG = "core_mosquitto"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def began() -> datetime:
+    """When the tests of this tier began."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(scope="session", autouse=True)
