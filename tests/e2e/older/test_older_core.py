@@ -1,14 +1,40 @@
 """First light once more, with Core 2026.2.3 and its ways: a refresh token, TCP through the core-link, port 8123."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import pytest
+import yaml
+
 from tests.e2e.house import Core, Kubectl, Supervisor, becomes
+from tests.e2e.test_core_port import (  # its test, with this Core's way to other settings
+    FOLDER,
+    Change,
+    as_before,
+    certificate,
+    test_we_follow_cores_port_and_certificate,
+    write,
+)
 from tests.e2e.test_first_light import *  # noqa: F403 - its tests, with this house's fixtures
 from tests.e2e.test_logins import *  # noqa: F403 - this Core believes 127.0.0.2 alone, which the core-link gives us
 
 from .second_house import CORE_VERSION
 
+__all__ = ["certificate", "test_we_follow_cores_port_and_certificate"]
+
 POD = "homeassistant-0"
+
+
+@pytest.fixture
+async def change(kubectl: Kubectl, supervisor: Supervisor, certificate: None) -> AsyncIterator[Change]:
+    """In configuration.yaml, and a restart."""
+
+    async def configure(settings: Mapping[str, Any]) -> None:
+        await write(kubectl, f"{FOLDER}/configuration.yaml", yaml.safe_dump({"default_config": None, "http": settings}))
+        assert (await supervisor.post("/core/restart")).status == 200
+
+    yield configure
+    await as_before(kubectl, supervisor)
 
 
 async def let_in(supervisor: Supervisor) -> list[dict[str, Any]]:
