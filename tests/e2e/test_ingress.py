@@ -11,6 +11,9 @@ from .browser import at_home
 from .house import Core, Kubectl, Supervisor, becomes
 
 UPLOAD = 200 * 1024 * 1024
+FORGE = "value => { document.cookie = `ingress_session=${value};path=/api/hassio_ingress/;SameSite=Strict`; }"
+"""In place of the session that the frontend has put there."""
+FORGED = "0" * 128
 SPARE = 40 * 1024
 """KiB that our process may take more while bodies many times as large go through it."""
 
@@ -128,7 +131,29 @@ async def test_no_session_no_page(pages: str, core: Core, supervisor: Supervisor
     """Without a session, and with one that nobody made, the page is refused."""
     entry = (await supervisor.get(f"/addons/{pages}/info")).data["ingress_entry"]
     assert (await core.page(f"{entry}/headers", ""))[0] == 401
-    assert (await core.page(f"{entry}/headers", "0" * 128))[0] == 401
+    assert (await core.page(f"{entry}/headers", FORGED))[0] == 401
+
+
+async def test_a_page_whose_session_is_no_more_gets_a_new_one(pages: str, core: Core, browser: Page) -> None:
+    """A session that we do not know is refused to the page, and to the frontend, which asks once a minute whether its
+    own is still good; it is given another one then, and whenever the page is opened.
+    """
+    assert await asked(await opened(browser)) == 200
+    await browser.evaluate(FORGE, FORGED)
+    assert await asked(browser.frame_locator("iframe")) == 401
+    async with core.socket() as socket:
+        check = "supervisor/ingress/validate_session"
+        assert not (await socket.command(check, session=FORGED))["success"]
+        new = (await socket.command("supervisor/ingress/session", slug=pages))["result"]["session"]
+        assert (await socket.command(check, session=new))["success"]
+    await browser.reload()
+    assert await asked(await opened(browser)) == 200
+
+
+async def asked(frame: FrameLocator) -> int:
+    """Status of a file that the page asks for."""
+    status: int = await frame.locator("h1").evaluate("async () => (await fetch('headers')).status")
+    return status
 
 
 async def test_the_panel_follows_its_switch(pages: str, browser: Page, supervisor: Supervisor) -> None:
