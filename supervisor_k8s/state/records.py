@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from supervisor_k8s.errors import AddonNotInstalledError, StateFileDamagedError, StateFileError
+from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.discovery import DiscoveryMessage
-from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Intent, Launch, Wanted
+from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Intent, Launch, Manifest, Wanted
 from supervisor_k8s.state.files import StateFile
 
 _LOGGER = logging.getLogger(__name__)
@@ -240,9 +241,13 @@ def _build[T](kind: type[T], data: Any, /, **converted: Any) -> T:
 
 
 def _addon(slug: str, data: Any) -> InstalledAddon:
-    """The record of `slug`, which the file's name says: a file under a wrong name must not become another add-on."""
+    """The record of `slug`, which the file's name says: a file under a wrong name must not become another add-on.
+
+    Its manifest must be one: everything that looks at the installed add-ons relies on that.
+    """
     if data["slug"] != slug:
         raise ValueError(f"it is the record of {data['slug']}")
+    AddonConfig.from_normalised(_mapping(data["system"]), repository=_text(data["system"]["repository"]))
     return _build(
         InstalledAddon,
         data,
@@ -262,7 +267,14 @@ def _intent(data: Any) -> Intent:
 
 
 def _launch(data: Any) -> Launch:
-    return _build(Launch, data, id=_text(data["id"]), objects=tuple(_mapping(item) for item in data["objects"]))
+    return _build(Launch, data, id=_text(data["id"]), objects=tuple(_object(item) for item in data["objects"]))
+
+
+def _object(data: Any) -> Manifest:
+    """A Kubernetes object that can be told from others."""
+    for name in (data["kind"], data["metadata"]["name"]):
+        _text(name)
+    return _mapping(data)
 
 
 def _discovery(data: Any) -> tuple[DiscoveryMessage, ...]:

@@ -131,13 +131,19 @@ async def nothing_stays(life: Life) -> None:
 
 @pytest.fixture
 async def program(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> AsyncIterator[Program]:
-    """An installation that has run, with an earlier version of ours."""
+    """An installation whose Supervisor has not begun yet."""
     made = Program(
         folder=tmp_path, client=admin, namespace=namespace, server=plane.server, authority=plane.authority.certificate
     )
     async with made.installed(()):
-        shutil.copytree(STATE, made.state, dirs_exist_ok=True)
         yield made
+
+
+@pytest.fixture
+def aged(program: Program) -> Program:
+    """One that has run, with an earlier version of ours."""
+    shutil.copytree(STATE, program.state, dirs_exist_ok=True)
+    return program
 
 
 async def check(program: Program) -> tuple[int | None, str]:
@@ -170,24 +176,23 @@ async def test_what_we_left_when_we_died(program: Program) -> None:
     async with asyncio.timeout(60):
         while (await program.client.request("GET", jobs))["items"]:
             await asyncio.sleep(0.1)
-    await program.kill()
 
 
-async def test_a_version_that_can_take_over(program: Program) -> None:
+async def test_a_version_that_can_take_over(aged: Program) -> None:
     """Says nothing bad, and touches nothing."""
-    before = fingerprint(program.folder / "state")
-    assert await check(program) == (0, "")
-    assert fingerprint(program.folder / "state") == before
+    before = fingerprint(aged.folder / "state")
+    assert await check(aged) == (0, "")
+    assert fingerprint(aged.folder / "state") == before
 
 
-async def test_a_right_that_is_missing(program: Program) -> None:
+async def test_a_right_that_is_missing(aged: Program) -> None:
     """Is named, with what to do."""
-    path = f"{RBAC}/{program.namespace}/roles/supervisor"
-    role = await program.client.request("GET", path)
+    path = f"{RBAC}/{aged.namespace}/roles/supervisor"
+    role = await aged.client.request("GET", path)
     rule = next(number for number, rule in enumerate(role["rules"]) if rule["resources"] == ["pods/log"])
     step = {"op": "remove", "path": f"/rules/{rule}"}
-    await program.client.request("PATCH", path, body=[step], content_type=JSON_PATCH)
-    code, output = await check(program)
+    await aged.client.request("PATCH", path, body=[step], content_type=JSON_PATCH)
+    code, output = await check(aged)
     assert code == 1
     assert "may not: get pods/log" in output
     assert "Apply the manifests of this version" in output
@@ -200,29 +205,29 @@ async def test_a_right_that_is_missing(program: Program) -> None:
         (orjson.dumps({"version": 99, "data": {}}), "core.json has version 99"),
     ],
 )
-async def test_state_that_is_not_understood(program: Program, content: bytes, words: str) -> None:
+async def test_state_that_is_not_understood(aged: Program, content: bytes, words: str) -> None:
     """Is named, and stays where it is."""
-    path = program.state / "core.json"
+    path = aged.state / "core.json"
     path.write_bytes(content)
-    before = fingerprint(program.folder / "state")
-    code, output = await check(program)
+    before = fingerprint(aged.folder / "state")
+    code, output = await check(aged)
     assert code == 1
     assert words in output
-    assert fingerprint(program.folder / "state") == before
+    assert fingerprint(aged.folder / "state") == before
 
 
-async def test_a_wrong_setting(program: Program) -> None:
+async def test_a_wrong_setting(aged: Program) -> None:
     """As at each start."""
-    program.settings = {"SUPERVISOR_PORT": "http"}
-    code, output = await check(program)
+    aged.settings = {"SUPERVISOR_PORT": "http"}
+    code, output = await check(aged)
     assert code == 2
     assert "SUPERVISOR_PORT" in output
 
 
-async def test_another_argument(program: Program) -> None:
+async def test_another_argument(aged: Program) -> None:
     """Is no start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "supervisor_k8s", "--chekc", env=program._environment(), stdout=asyncio.subprocess.DEVNULL
+        sys.executable, "-m", "supervisor_k8s", "--chekc", env=aged._environment(), stdout=asyncio.subprocess.DEVNULL
     )
     async with asyncio.timeout(60):
         assert await process.wait() == 2

@@ -11,6 +11,7 @@ from supervisor_k8s.errors import AddonNotInstalledError, StateFileError
 from supervisor_k8s.model.discovery import DiscoveryMessage
 from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Intent, Launch, Wanted
 from supervisor_k8s.state.records import Records
+from tests.builders import manifest
 
 LAUNCH = Launch(
     id="0a1b2c3d",
@@ -18,8 +19,12 @@ LAUNCH = Launch(
     image="registry.example/mosquitto:6.4.1",
     token_digest="ab" * 32,
     objects=(
-        {"kind": "Deployment", "spec": {"replicas": 1, "empty": {}, "none": None, "half": 0.5}},
-        {"kind": "Service"},
+        {
+            "kind": "Deployment",
+            "metadata": {"name": "core-mosquitto"},
+            "spec": {"replicas": 1, "empty": {}, "none": None, "half": 0.5},
+        },
+        {"kind": "Service", "metadata": {"name": "core-mosquitto"}},
     ),
     options={"logins": [{"username": "ä", "password": ""}], "n": 0},
     ports={"1883/tcp": 1883, "8883/tcp": None},
@@ -29,7 +34,10 @@ LAUNCH = Launch(
 ADDON = InstalledAddon(
     slug="core_mosquitto",
     user={"version": "6.4.1", "options": {}, "uuid": "0" * 32},
-    system={"slug": "mosquitto", "repository": "core", "map": [{"type": "ssl", "read_only": True, "path": None}]},
+    system={
+        **manifest(slug="mosquitto", map=[{"type": "ssl", "read_only": True, "path": None}]),
+        "repository": "core",
+    },
     intent=Intent(wanted=Wanted.RUNNING, launch=LAUNCH),
 )
 CORE = CoreRecord(version="2026.11.0", port=80, ssl=True, refresh_token="t", intent=Intent(failure="no node"))
@@ -106,6 +114,23 @@ async def test_a_record_under_another_name_is_damage(tmp_path: Path) -> None:
     records = await Records.load(tmp_path)
     assert list(records.addons) == ["core_mosquitto"]
     assert records.damaged == ("addons/local_copy.json.damaged-1",)
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken"),
+    [(b'"version": "1.0.0"', b'"release": "1.0.0"'), (b'"metadata"', b'"meta"'), (b'"path": null', b'"where": null')],
+    ids=["a manifest without version", "an object without name", "a folder's unknown key"],
+)
+async def test_what_no_look_at_the_addons_would_survive_is_damage(tmp_path: Path, whole: bytes, broken: bytes) -> None:
+    """A record that is JSON but no add-on's is set aside at the start, not met by whoever looks at it later."""
+    await (await Records.load(tmp_path)).save_addon(ADDON)
+    path = tmp_path / "addons" / "core_mosquitto.json"
+    content = path.read_bytes()
+    assert whole in content
+    path.write_bytes(content.replace(whole, broken))
+    records = await Records.load(tmp_path)
+    assert records.addons == {}
+    assert records.damaged == ("addons/core_mosquitto.json.damaged-1",)
 
 
 async def test_keys_of_a_newer_version_are_no_damage(tmp_path: Path) -> None:
