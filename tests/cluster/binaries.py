@@ -1,4 +1,4 @@
-"""What Go builds: Kubernetes in one binary, containerd, runc and CoreDNS.
+"""What Go builds: Kubernetes in one binary, containerd, runc and CoreDNS with few plugins.
 
 Each result is a folder of the cache, named by version and by a hash of
 everything that goes into it, made aside and renamed into place: it is there
@@ -22,7 +22,7 @@ from . import versions
 from .paths import Paths
 from .steps import Context, Failed, Step
 
-KUBE_SOURCE = Path(__file__).with_name("gomod") / "kube"
+SOURCES = Path(__file__).with_name("gomod")
 KUBE_PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet")
 SMALL = ("-trimpath", "-ldflags=-s -w")
 ADVICE = "the Go module proxy must be reachable: try `go env GOPROXY`; `up` continues where it stopped"
@@ -37,13 +37,20 @@ class Build:
     programs: tuple[str, ...]
     arguments: tuple[str, ...]
     packages: tuple[str, ...] = ()
-    """Packages for `go install`; without any it is our own module for `go build`."""
+    """Packages for `go install`; without any it is a module of ours for `go build`."""
+    depends_on: str = ""
+    """Module of which ours must have this version."""
     cgo: bool = False
+
+    @property
+    def source(self) -> Path:
+        """Our own module: one program that acts as each of `programs`."""
+        return SOURCES / self.name
 
     def directory(self, paths: Paths) -> Path:
         inputs = hashlib.sha256(repr((self.arguments, self.packages, self.cgo)).encode())
         if not self.packages:
-            for source in sorted(KUBE_SOURCE.iterdir()):
+            for source in sorted(self.source.iterdir()):
                 inputs.update(source.read_bytes())
         return paths.cache / "go" / f"{self.name}-{self.version}-{inputs.hexdigest()[:12]}"
 
@@ -63,6 +70,7 @@ def _kube() -> Build:
         version=versions.KUBERNETES,
         programs=KUBE_PROGRAMS,
         arguments=("-trimpath", f"-ldflags=-s -w {flags}"),
+        depends_on="k8s.io/kubernetes",
     )
 
 
@@ -91,7 +99,7 @@ COREDNS = Build(
     version=versions.COREDNS,
     programs=("coredns",),
     arguments=SMALL,
-    packages=(f"github.com/coredns/coredns@v{versions.COREDNS}",),
+    depends_on="github.com/coredns/coredns",
 )
 ALL = (KUBE, CONTAINERD, RUNC, COREDNS)
 
@@ -135,17 +143,21 @@ def _make(ctx: Context, step: Step, build: Build, target: Path) -> None:
         environment["GOBIN"] = str(target)
         step.run([go, "install", *build.arguments, *build.packages], env=environment)
     else:
-        _build_kube(step, go, build, target, environment)
+        _build_ours(step, go, build, target, environment)
     step.note("built")
 
 
-def _build_kube(step: Step, go: Path, build: Build, target: Path, environment: Mapping[str, str]) -> None:
-    if f"k8s.io/kubernetes v{build.version}" not in (KUBE_SOURCE / "go.mod").read_text():
-        raise Failed(f"gomod/kube/go.mod is not for Kubernetes {build.version}, which versions.py names")
-    command: list[str | Path] = [go, "build", *build.arguments, "-mod=readonly", "-o", target / "kube", "."]
-    step.run(command, cwd=KUBE_SOURCE, env=environment)
+def _build_ours(step: Step, go: Path, build: Build, target: Path, environment: Mapping[str, str]) -> None:
+    if f"{build.depends_on} v{build.version}" not in (build.source / "go.mod").read_text():
+        raise Failed(
+            f"gomod/{build.name}/go.mod is not for {build.depends_on} {build.version}, which versions.py names"
+        )
+    program = target / build.name
+    command: list[str | Path] = [go, "build", *build.arguments, "-mod=readonly", "-o", program, "."]
+    step.run(command, cwd=build.source, env=environment)
     for name in build.programs:
-        (target / name).symlink_to("kube")
+        if name != build.name:
+            (target / name).symlink_to(build.name)
 
 
 def _go(paths: Paths, step: Step) -> Path:

@@ -6,7 +6,7 @@ version of the Debian release.
 """
 
 KUBERNETES = "1.36.3"
-"""Also written in gomod/kube/go.mod, which `binaries.py` checks."""
+"""Also written in gomod/kube/go.mod, which `binaries.py` checks; so are CoreDNS and its own."""
 
 CONTAINERD = "2.4.2"
 RUNC = "1.5.2"
