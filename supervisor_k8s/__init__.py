@@ -7,8 +7,9 @@ launch), *answer*. The watch loop calls the same `converge`, so drift, lost even
 The layers, top to bottom; each may import what stands below it, never above (import-linter holds this):
 
 - `__main__`: reads the settings, sets up logging, runs.
-- `bootstrap`, `upkeep`, `wiring`: the composition root. Waits for our turn, builds and connects every part; nothing
-  else does. `self_check`: what a new version looks at before it takes over.
+- `start`: waits for our turn, gathers what the outside gives. `self_check`: what a new version looks at before it takes
+  over.
+- `bootstrap`, `upkeep`, `wiring`: the composition root. Builds and connects every part; nothing else does.
 - `house`, `surroundings`: the life of all parts together, from start to end; where we run.
 - `api/`: the only package that serves HTTP. Handlers read, call one service, show.
 - `services/`: the verbs, one class per noun. They know no HTTP and not one another.

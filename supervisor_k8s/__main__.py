@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 
 from supervisor_k8s import log
-from supervisor_k8s.bootstrap import run
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.self_check import ARGUMENT
 from supervisor_k8s.self_check import complaints
 from supervisor_k8s.settings import Settings, SettingsError, without_effect
+from supervisor_k8s.start import run
 
 _LOGGER = logging.getLogger("supervisor_k8s")
 

@@ -197,7 +197,7 @@ class House:
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator[Self]:
-        """With all our tasks, as `bootstrap` runs them."""
+        """With all our tasks, as `House` runs them."""
         async with asyncio.TaskGroup() as group:
             runs = (self.jobs.run, self.reconciler.run, self.recovery.run, self.states.run)
             tasks = [group.create_task(begin()) for begin in runs]

@@ -1,10 +1,13 @@
 """The tiers: unit and contract always run; integration and e2e when they are asked for, and then they must run."""
 
 import gc
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from tests.gitserver import GitServer
 
 gc.disable()  # until all tests are there: to look through what is being imported frees nothing
 
@@ -64,3 +67,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """What was left to collect is; pytest, which looks five times more, need not go through all the rest again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[GitServer]:
+    """One that serves nothing yet."""
+    root = tmp_path / "served"
+    root.mkdir()
+    with GitServer(root).running() as server:
+        yield server

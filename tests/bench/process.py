@@ -37,7 +37,7 @@ STAGES = {
     "HTTP (aiohttp, ssl)": "import aiohttp.web",
     "Kubernetes client": "import supervisor_k8s.cluster.client",
     "other libraries": "import cryptography.x509, jinja2, orjson, prometheus_client, voluptuous.humanize, yaml",
-    "our modules": "import supervisor_k8s.bootstrap",
+    "our modules": "import supervisor_k8s.start",
 }
 """Each on top of the former ones."""
 

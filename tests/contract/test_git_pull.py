@@ -6,7 +6,7 @@ Its program runs beside the Supervisor instead of in a pod; Core's checker is a 
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +85,20 @@ def texts(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[GitServer]:
-    (tmp_path / "served").mkdir()
-    with GitServer(tmp_path / "served").running() as server:
-        yield server
-
-
-@pytest.fixture
 def around() -> dict[str, Any]:
     """Our add-ons, as they come with our image."""
     return {"shipped": SHIPPED}
 
 
 @pytest.fixture
-async def house(home: Home, server: GitServer) -> Houseful:
+async def house(home: Home, git_server: GitServer) -> Houseful:
     """With an empty configuration; the repository has a first commit."""
-    repository = server.repository("house")
+    repository = git_server.repository("house")
     repository.commit(dict(FIRST))
     await home.install(SLUG)
     house = Houseful(home, repository)
     house.live.mkdir(exist_ok=True)
-    await house.set(repository=f"{server.url}/house", git_branch="main")
+    await house.set(repository=f"{git_server.url}/house", git_branch="main")
     return house
 
 
@@ -236,11 +229,11 @@ async def test_a_change_on_both_sides(house: Houseful) -> None:
     assert copies == ["- again\n", "- ui\n"]
 
 
-async def test_another_repository(house: Houseful, server: GitServer) -> None:
+async def test_another_repository(house: Houseful, git_server: GitServer) -> None:
     """It begins anew: nothing of the old one is removed."""
     await house.run()
-    server.repository("other").commit({"other.yaml": "{}\n"})
-    await house.set(repository=f"{server.url}/other")
+    git_server.repository("other").commit({"other.yaml": "{}\n"})
+    await house.set(repository=f"{git_server.url}/other")
     assert await house.run() == 0
     assert texts(house.live) == {**FIRST, "other.yaml": "{}\n"}
 
@@ -255,9 +248,9 @@ async def test_a_rewritten_history(house: Houseful) -> None:
     assert texts(house.live) == expected
 
 
-async def test_a_login(house: Houseful, server: GitServer) -> None:
+async def test_a_login(house: Houseful, git_server: GitServer) -> None:
     """User and password reach the server; without, or with wrong ones, nothing is changed and none of them is told."""
-    server.login = ("me", "s3cret/x")
+    git_server.login = ("me", "s3cret/x")
     assert await house.run() == 1
     await house.set(deployment_user="me", deployment_password="wr0ng")
     assert await house.run() == 1
@@ -290,7 +283,7 @@ async def test_it_repeats(house: Houseful) -> None:
     assert running.cancelled()
 
 
-async def test_a_switch_that_was_cut(house: Houseful, server: GitServer) -> None:
+async def test_a_switch_that_was_cut(house: Houseful, git_server: GitServer) -> None:
     """The next start ends it before it asks anybody anything, and restarts Core for it as soon as it may."""
     await house.set(auto_restart=True)
     await house.run()
@@ -300,13 +293,13 @@ async def test_a_switch_that_was_cut(house: Houseful, server: GitServer) -> None
     ids = read_disk(house.live, ["configuration.yaml"], like="0" * 40).ids
     changes = Changes(write={"configuration.yaml": Entry(blob("cut:\n"))})
     commit = house.repository.commit({"configuration.yaml": "cut:\n"})
-    target = Target(commit=commit, repository=f"{server.url}/house", kept=house.data / "kept")
+    target = Target(commit=commit, repository=f"{git_server.url}/house", kept=house.data / "kept")
     Switch(house.live).prepare(changes, ids, house.data / "next", target)
-    server.login = ("nobody", "gets in")
+    git_server.login = ("nobody", "gets in")
     assert await house.run() == 1
     assert texts(house.live) == {**FIRST, "configuration.yaml": "cut:\n"}
     assert house.core_pod() == pod
-    server.login = None
+    git_server.login = None
     assert await house.run() == 0
     assert house.core_pod() != pod
     assert len(house.checked) == 1

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +14,8 @@ from tests.gitserver import GitServer, Repository, git
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[GitServer]:
-    (tmp_path / "served").mkdir()
-    with GitServer(tmp_path / "served").running() as server:
-        yield server
-
-
-@pytest.fixture
-def repository(server: GitServer) -> Repository:
-    made = server.repository("house")
+def repository(git_server: GitServer) -> Repository:
+    made = git_server.repository("house")
     made.commit({"configuration.yaml": "a:\n", "packages/Küche.yaml": "{}\n", "empty.yaml": "", "run.sh": "exit\n"})
     return made
 
@@ -39,12 +31,12 @@ async def files(mirror: Mirror, commit: str, folder: Path) -> dict[str, bytes]:
 
 
 async def test_files_are_as_committed(
-    server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
+    git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
 ) -> None:
     """Byte for byte, whatever attributes the repository has, and larger than any buffer."""
     large = bytes(range(256)) * 20_000
     repository.commit({"large.bin": large, ".gitattributes": "*.yaml text eol=crlf\n"})
-    commit = await mirror.fetch(Source(url=f"{server.url}/house", branch="main"))
+    commit = await mirror.fetch(Source(url=f"{git_server.url}/house", branch="main"))
     found = await files(mirror, commit, tmp_path / "candidate")
     assert found["large.bin"] == large
     assert found["configuration.yaml"] == b"a:\n"
@@ -52,22 +44,22 @@ async def test_files_are_as_committed(
     assert found["packages/Küche.yaml"] == b"{}\n"
 
 
-async def test_branches_and_tags(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+async def test_branches_and_tags(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
     """By their names; without one, what the repository's HEAD is. One that does not exist is an error that names it."""
     first = git(repository.path, "rev-parse", "HEAD")
     git(repository.path, "tag", "--annotate", "--message", "one", "v1")
     git(repository.path, "branch", "other")
     second = repository.commit({"configuration.yaml": "b:\n"})
-    url = f"{server.url}/house"
+    url = f"{git_server.url}/house"
     names = {"main": second, "": second, "v1": first, "other": first}
     assert {name: await mirror.fetch(Source(url=url, branch=name)) for name in names} == names
     with pytest.raises(GitError, match="none-such"):
         await mirror.fetch(Source(url=url, branch="none-such"))
 
 
-async def test_what_is_live_stays(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+async def test_what_is_live_stays(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
     """Its files can be read after its history was replaced and everything unused was dropped."""
-    source = Source(url=f"{server.url}/house", branch="main")
+    source = Source(url=f"{git_server.url}/house", branch="main")
     before = await mirror.fetch(source)
     await mirror.hold(before)
     repository.commit({"configuration.yaml": "forced:\n"}, force=True)
@@ -77,9 +69,9 @@ async def test_what_is_live_stays(server: GitServer, repository: Repository, mir
     assert not await mirror.has("0" * 40)
 
 
-async def test_a_damaged_mirror(server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
+async def test_a_damaged_mirror(git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
     """The pass that meets it fails, the next one has a new mirror; a server that is away damages nothing."""
-    source = Source(url=f"{server.url}/house", branch="main")
+    source = Source(url=f"{git_server.url}/house", branch="main")
     first = await mirror.fetch(source)
     with pytest.raises(GitError):
         await mirror.fetch(Source(url="http://127.0.0.1:9/house", branch="main"))
@@ -94,28 +86,28 @@ async def test_a_damaged_mirror(server: GitServer, repository: Repository, mirro
     assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
 
 
-async def test_a_file_in_lfs(server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
+async def test_a_file_in_lfs(git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
     """Its pointer would be the configuration: it is refused by its path."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     repository.commit({"www/film.mp4": pointer})
-    commit = await mirror.fetch(Source(url=f"{server.url}/house", branch="main"))
+    commit = await mirror.fetch(Source(url=f"{git_server.url}/house", branch="main"))
     with pytest.raises(GitError, match=r"www/film\.mp4"):
         await files(mirror, commit, tmp_path / "candidate")
 
 
-async def test_a_login_is_seen_by_nobody(server: GitServer, repository: Repository, mirror: Mirror) -> None:
+async def test_a_login_is_seen_by_nobody(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
     """While git is at work, neither the arguments nor the environment of any process have the password."""
-    server.login = ("me", "s3cr3t-of-this-test")
-    source = Source(url=f"{server.url}/house", branch="main", login=Login(*server.login))
-    server.hold.clear()
+    git_server.login = ("me", "s3cr3t-of-this-test")
+    source = Source(url=f"{git_server.url}/house", branch="main", login=Login(*git_server.login))
+    git_server.hold.clear()
     fetching = asyncio.create_task(mirror.fetch(source))
     async with asyncio.timeout(30):
-        while not server.requests:
+        while not git_server.requests:
             await asyncio.sleep(0.01)
     seen = b"".join(contents("cmdline") + contents("environ"))
-    server.hold.set()
+    git_server.hold.set()
     assert await fetching == git(repository.path, "rev-parse", "HEAD")
-    assert server.host.encode() in seen
+    assert git_server.host.encode() in seen
     assert b"s3cr3t-of-this-test" not in seen
 
 
