@@ -248,7 +248,7 @@ async def test_old_states_do_not_pile_up(git_server: GitServer, tool: Git, copy:
     assert sum(path.stat().st_size for path in copy.rglob("*")) < 1_000_000
 
 
-async def test_a_full_disk_is_an_error_of_the_repository(git_server: GitServer, tool: Git, tmp_path: Path) -> None:
+async def test_a_volume_that_refuses_is_an_error(git_server: GitServer, tool: Git, tmp_path: Path) -> None:
     """A state volume that does not take the clone says so; nothing else breaks."""
     git_server.repository("store").commit({"a": "1"})
     (tmp_path / "file").write_text("")
