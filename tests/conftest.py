@@ -9,6 +9,7 @@ import pytest
 
 from tests.gitserver import GitServer
 
+pytest_plugins = ["tests.house_fixtures"]
 gc.disable()  # until all tests are there: to look through what is being imported frees nothing
 
 HERE = Path(__file__).parent
