@@ -22,6 +22,8 @@ def plain(value: Any, path: tuple[str | int, ...] = ()) -> Any:
     """The value in the types of JSON. Dates become text, and so do keys that are numbers, truth values or dates.
     NotPlainError for sets, bytes, numbers that are too large or none, and mappings in which two keys become one.
     """
+    if value is None or isinstance(value, (str, bool)):  # first, for they are the most
+        return value
     if isinstance(value, Mapping):
         inner = {_key(key, value, path): item for key, item in value.items()}
         if len(inner) < len(value):
@@ -31,8 +33,6 @@ def plain(value: Any, path: tuple[str | int, ...] = ()) -> Any:
         return [plain(item, (*path, position)) for position, item in enumerate(value)]
     if isinstance(value, date):
         return value.isoformat()
-    if value is None or isinstance(value, str | bool):
-        return value
     if (isinstance(value, int) and value in NUMBERS) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise NotPlainError(value, path)
