@@ -30,6 +30,16 @@ UNFORESEEN = "HassioError"
 """Type of an error in a job that has no class of its own, in upstream's word."""
 
 
+type Step = Callable[[], Awaitable[None]]
+type Parts = Callable[[str, str, Step], Awaitable[None]]
+"""Does a step of some work as its part, which has this name and this reference."""
+
+
+async def at_once(_name: str, _reference: str, step: Step) -> None:
+    """`Parts` of work that nobody follows."""
+    await step()
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome[T]:
     """How a call of `Jobs.do` ended: `result` is None while the work still goes on in the background."""
@@ -75,6 +85,10 @@ class Progress:
     ) -> T:
         """Run a part of this job as a job of its own, in the same task."""
         return await self._jobs.nested(name, reference, work, parent=self.uuid, keep=keep)
+
+    async def part(self, name: str, reference: str, step: Step) -> None:
+        """`child` for work that knows no jobs: `Parts`."""
+        await self.child(name, reference, lambda _: step())
 
 
 async def _nothing_is_needed(_job: str) -> None:

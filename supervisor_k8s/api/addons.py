@@ -121,36 +121,34 @@ async def stats(call: Call) -> Stats:
     return cast("Stats", await call.services.stats.of(addon_key(slug)))
 
 
-async def run(call: Call, name: str, work: Callable[[str], Awaitable[None]]) -> None:
-    """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
-    await _do(call, name, lambda slug, _: work(slug))
-
-
-async def manage(call: Call, verb: str, work: Callable[[str], Awaitable[None]]) -> None:
+async def manage(call: Call, verb: str, work: Callable[[str, Progress], Awaitable[None]]) -> None:
     """`run` for a verb of upstream's manager of add-ons: its job has one of the add-on itself as its part."""
-    await _do(call, f"app_manager_{verb}", lambda slug, whole: whole.child(f"app_{verb}", slug, lambda _: work(slug)))
+    await run(
+        call, f"app_manager_{verb}", lambda slug, whole: whole.child(f"app_{verb}", slug, lambda job: work(slug, job))
+    )
 
 
-async def _do(call: Call, name: str, work: Callable[[str, Progress], Awaitable[None]]) -> None:
+async def run(call: Call, name: str, work: Callable[[str, Progress], Awaitable[None]]) -> None:
+    """Do `work` on the installed add-on of the path, as a job, one at a time for each add-on."""
     slug = call.services.addons.get(call.addon).slug
     await call.services.jobs.do(name, slug, job_group(slug), lambda progress: work(slug, progress))
 
 
 async def start(call: Call) -> None:
-    await run(call, "app_start", call.services.addons.start)
+    await run(call, "app_start", lambda slug, _: call.services.addons.start(slug))
 
 
 async def stop(call: Call) -> None:
-    await run(call, "app_stop", call.services.addons.stop)
+    await run(call, "app_stop", lambda slug, _: call.services.addons.stop(slug))
 
 
 async def restart(call: Call) -> None:
-    await run(call, "app_restart", call.services.addons.restart)
+    await run(call, "app_restart", lambda slug, job: call.services.addons.restart(slug, job.part))
 
 
 async def rebuild(call: Call) -> None:
     force = call.body["force"]
-    await manage(call, "rebuild", lambda slug: call.services.addons.rebuild(slug, force=force))
+    await manage(call, "rebuild", lambda slug, job: call.services.addons.rebuild(slug, job.part, force=force))
 
 
 async def stdin(call: Call) -> None:
@@ -158,12 +156,12 @@ async def stdin(call: Call) -> None:
     slug = call.services.addons.get(call.addon).slug
     call.services.addon_input.check(slug)
     content = await envelope.content(call.request)
-    await run(call, "app_write_stdin", lambda slug: call.services.addon_input.write(slug, content))
+    await run(call, "app_write_stdin", lambda slug, _: call.services.addon_input.write(slug, content))
 
 
 async def uninstall(call: Call) -> None:
     remove = call.body["remove_config"]
-    await manage(call, "uninstall", lambda slug: call.services.addons.uninstall(slug, remove_config=remove))
+    await manage(call, "uninstall", lambda slug, _: call.services.addons.uninstall(slug, remove_config=remove))
 
 
 ROUTES: tuple[Route, ...] = (

@@ -73,7 +73,7 @@ async def update(call: Call) -> JobStarted | None:
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")
 
     async def work(progress: Progress) -> None:
-        await progress.child("app_update", slug, lambda part: addons.update(slug, part.stage))
+        await progress.child("app_update", slug, lambda job: addons.update(slug, job.stage, job.part))
         if addons.state(slug) is AddonState.STARTED:
             progress.stage("started")
 

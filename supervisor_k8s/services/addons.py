@@ -28,6 +28,7 @@ from supervisor_k8s.errors import (
     SupervisorError,
     TookTooLongError,
 )
+from supervisor_k8s.jobs import Parts, at_once
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
@@ -202,22 +203,22 @@ class Addons:
             return
         await self.pass_through(slug, replace(intent, wanted=Wanted.STOPPED, failure=None))
 
-    async def restart(self, slug: str) -> None:
+    async def restart(self, slug: str, parts: Parts = at_once) -> None:
         """Stop, wait for the pod to be gone, start with a new launch."""
-        await self._renew(slug, self._deadline())
+        await self._renew(slug, self._deadline(), parts)
 
     async def bring_back(self, slug: str) -> None:
         """A restart for nobody who waits: a start that cannot be now is not withdrawn, but stands until it can be."""
         await self._renew(slug, None)
 
-    async def rebuild(self, slug: str, *, force: bool = False) -> None:
+    async def rebuild(self, slug: str, parts: Parts = at_once, *, force: bool = False) -> None:
         """Make the container anew from its image. Refused without `force`, as upstream does for image-based add-ons."""
         if not force:
             raise AddonRebuildImageError(app=slug, slug=slug)
         if self.state(slug) in UP:
-            await self.restart(slug)
+            await self.restart(slug, parts)
 
-    async def update(self, slug: str, on_stage: Callable[[str], None] = lambda _: None) -> None:
+    async def update(self, slug: str, on_stage: Callable[[str], None] = lambda _: None, parts: Parts = at_once) -> None:
         """Go to the store's version: pull first, then stop, switch the record, start again if it ran.
 
         New options that the new version wants do not hinder the update: they cannot be given before it. The start after
@@ -229,8 +230,9 @@ class Addons:
         check_available(config, self._site(), core_version=self._to.core_version())
         changes = await self._bring(config, on_stage)
         before = self.get(slug).intent
-        wanted = Wanted.RELAUNCH if before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH) else Wanted.STOPPED
-        await self.pass_through(slug, Intent(wanted, before.launch, update=changes), self._deadline())
+        runs = before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH)
+        intent = Intent(Wanted.RELAUNCH if runs else Wanted.STOPPED, before.launch, update=changes)
+        await self.pass_through(slug, intent, self._deadline(), parts if runs else at_once)
 
     async def uninstall(self, slug: str, *, remove_config: bool = False) -> None:
         """Remove the add-on with its data; its own configuration folder only with `remove_config`."""
@@ -254,15 +256,15 @@ class Addons:
         system = {**config.raw, "repository": config.repository}
         return {"user": {"version": config.version, "image": image}, "system": system}
 
-    async def _renew(self, slug: str, until: float | None) -> None:
+    async def _renew(self, slug: str, until: float | None, parts: Parts = at_once) -> None:
         """A new launch in place of the present one. What would refuse it is asked before anything is touched."""
         record = self.get(slug)
         await self._to.options(record)
         await self._to.make_directories(directories(config_of(record)))
         if record.intent.wanted is Wanted.STOPPED and record.intent.update is None and not self.pods(slug):
-            await self._launch(slug, until)
+            await parts("app_start", slug, lambda: self._launch(slug, until))
         else:
-            await self.pass_through(slug, replace(record.intent, wanted=Wanted.RELAUNCH, failure=None), until)
+            await self.pass_through(slug, replace(record.intent, wanted=Wanted.RELAUNCH, failure=None), until, parts)
 
     async def intend(self, slug: str, intent: Intent) -> None:
         """Record an intent and have the cluster follow it. When that is refused, the former intent stands again."""
@@ -274,17 +276,20 @@ class Addons:
             await self._record(slug, before)
             raise
 
-    async def pass_through(self, slug: str, intent: Intent, until: float | None = None) -> None:
+    async def pass_through(self, slug: str, intent: Intent, until: float | None = None, parts: Parts = at_once) -> None:
         """To where nothing runs, by `intent`, which is recorded; apply there what waits for that; and on to a new
         launch when the intent says so. `until`: when somebody wants an answer, by the event loop's clock; without it
         nobody does, and what hinders the launch may take its time to pass.
         """
-        await self.intend(slug, intent)
-        await self._emptied(slug)
+        await parts("app_stop", slug, lambda: self._take_down(slug, intent))
         if intent.update is not None:
             await self._change(slug, lambda now: switched(now, self._ingress_ports(slug)))
         if intent.wanted is Wanted.RELAUNCH:
-            await self._launch(slug, until)
+            await parts("app_start", slug, lambda: self._launch(slug, until))
+
+    async def _take_down(self, slug: str, intent: Intent) -> None:
+        await self.intend(slug, intent)
+        await self._emptied(slug)
 
     async def _emptied(self, slug: str) -> None:
         """Wait until nothing runs; the token's Secret goes with the last pod."""

@@ -5,7 +5,7 @@ have called. What works on an add-on is a job like any other, so that nothing el
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from supervisor_k8s.jobs import Jobs, Progress
+from supervisor_k8s.jobs import Jobs, Parts, Progress
 from supervisor_k8s.model.intent import job_group
 from supervisor_k8s.model.issue import Context, Cure, Fault
 
@@ -20,7 +20,7 @@ class Verbs:
 
     start: Verb
     stop: Verb
-    restart: Verb
+    restart: Callable[[str, Parts], Awaitable[object]]
     uninstall: Verb
     pull: Callable[[str, Progress], Awaitable[object]]
     """Has the image of an installed add-on brought to a node."""
@@ -49,12 +49,12 @@ def remedies(jobs: Jobs, verbs: Verbs) -> Mapping[tuple[Context, Cure], Remedy]:
 
     async def repair(slug: str, progress: Progress) -> None:
         await verbs.pull(slug, progress)
-        await verbs.restart(slug)
+        await verbs.restart(slug, progress.part)
 
     return {
         (Context.ADDON, Cure.EXECUTE_START): job("app_start", lambda slug, _: verbs.start(slug)),
         (Context.ADDON, Cure.EXECUTE_STOP): job("app_stop", lambda slug, _: verbs.stop(slug)),
-        (Context.ADDON, Cure.EXECUTE_RESTART): job("app_restart", lambda slug, _: verbs.restart(slug)),
+        (Context.ADDON, Cure.EXECUTE_RESTART): job("app_restart", lambda slug, whole: verbs.restart(slug, whole.part)),
         (Context.ADDON, Cure.EXECUTE_REPAIR): job("app_repair", repair),
         (Context.ADDON, Cure.EXECUTE_REMOVE): job("app_uninstall", lambda slug, _: verbs.uninstall(slug)),
         (Context.ADDON, Cure.DISABLE_BOOT): at_once(verbs.boot_manually),

@@ -246,6 +246,67 @@ async def test_what_the_manager_does_has_a_part(home: Home, verb: str, body: dic
     assert [part["done"] for part in parts] == [False, True]
 
 
+async def parts_of(home: Home, name: str) -> list[tuple[str, str, bool]]:
+    """What Core heard of the parts of the job of this name, by when it is at its end: name, reference, done."""
+    whole = (await heard_the_end(home, name))[-1]
+    jobs = [event["data"] for event in home.core.events if event["event"] == "job"]
+    return [(job["name"], job["reference"], job["done"]) for job in jobs if job["parent_id"] == whole["uuid"]]
+
+
+def one_after_the_other(*names: str) -> list[tuple[str, str, bool]]:
+    return [(name, SLUG, done) for name in names for done in (False, True)]
+
+
+async def test_a_restart_has_its_stop_and_its_start(home: Home) -> None:
+    """As upstream: as parts, one after the other; who reads the running job finds them, too."""
+    await home.install(SLUG, start=True)
+    home.cluster.slow_stop = True
+    restarting = asyncio.ensure_future(home.raw("POST", f"/addons/{SLUG}/restart"))
+    (pod,) = home.cluster.pods(io__hass__addon=SLUG)
+    await home.cluster.stopping(pod["metadata"]["name"])
+    (job,) = (await home.raw("GET", "/jobs/info")).data["jobs"]
+    (part,) = job["child_jobs"]
+    assert (part["name"], part["reference"], part["done"], part["stage"]) == ("app_stop", SLUG, False, None)
+    home.cluster.end(pod["metadata"]["name"])
+    assert (await restarting).status == 200
+    assert await parts_of(home, "app_restart") == one_after_the_other("app_stop", "app_start")
+
+
+async def test_a_restart_of_what_is_stopped_has_its_start(home: Home) -> None:
+    """There is nothing to stop."""
+    await home.install(SLUG)
+    assert (await home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
+    assert await parts_of(home, "app_restart") == one_after_the_other("app_start")
+
+
+@pytest.mark.parametrize(("runs", "parts"), [(True, ("app_stop", "app_start")), (False, ())])
+async def test_an_update_stops_and_starts_what_runs(home: Home, runs: bool, parts: tuple[str, ...]) -> None:
+    """As parts of it; what is stopped stays so."""
+    await home.install(SLUG, start=runs)
+    record = home.house.records.addons[SLUG]
+    await home.house.records.save_addon(replace(record, user={**record.user, "version": "7.0.0"}))
+    assert (await home.raw("POST", f"/store/addons/{SLUG}/update")).status == 200
+    assert await parts_of(home, "app_update") == one_after_the_other(*parts)
+
+
+async def test_a_rebuild_stops_and_starts(home: Home) -> None:
+    """Below the part that is the add-on's own."""
+    await home.install(SLUG, start=True)
+    assert (await home.raw("POST", f"/addons/{SLUG}/rebuild", json={"force": True})).status == 200
+    assert await parts_of(home, "app_rebuild") == one_after_the_other("app_stop", "app_start")
+
+
+async def test_what_a_part_failed_of_is_told_by_all_above(home: Home) -> None:
+    """The start of a restart: the part has its error, and so has the whole."""
+    await home.install(SLUG, start=True)
+    home.cluster.behaviours[IMAGE] = Behaviour(exit_code=1)
+    assert (await home.raw("POST", f"/addons/{SLUG}/restart")).status == 400
+    whole = (await heard_the_end(home, "app_restart"))[-1]
+    stop, start = (told(home, name)[-1] for name in ("app_stop", "app_start"))
+    assert (stop["errors"], stop["progress"], start["progress"]) == ([], 100, 0)
+    assert start["errors"] == whole["errors"] != []
+
+
 async def test_core_follows_its_own_update(home: Home) -> None:
     """By the job that its update entity listens to, up to the stage where the new version runs."""
     assert (await home.raw("POST", "/core/update", json={"version": "2026.11.1"})).status == 200
