@@ -70,7 +70,7 @@ from supervisor_k8s.state.log_files import LogFiles
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 from supervisor_k8s.store.git import Git
-from supervisor_k8s.wiring import checks, connect, key_of, makes_sense, verbs
+from supervisor_k8s.wiring import checks, connect, key_of, makes_sense, tell_damage, verbs
 
 
 def build(  # noqa: PLR0913 - the outer ports, by name
@@ -251,6 +251,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         save_disabled=lambda slugs: preferences.set({"disabled_checks": list(slugs)}),
         makes_sense=functools.partial(makes_sense, addons),
     )
+    volume.on_failure(functools.partial(tell_damage, resolution))
     own = upkeep.own_life(
         settings,
         cluster,

@@ -20,7 +20,8 @@ from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
-from supervisor_k8s.reconcile import Reconciler
+from supervisor_k8s.model.issue import Unhealthy
+from supervisor_k8s.reconcile import PASSING, Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.remote.own_service import until_reached
 from supervisor_k8s.services.addon_rebuild import AddonRebuild
@@ -101,7 +102,7 @@ class House:
             watching = (self.notices.run, self.log_keeper.run, self.pod_troubles.run)
             for begin in (*own, *watching, self.addon_watchdog.run, self.core_watchdog.run):
                 tasks.create_task(begin())
-            await until_done(self._finish_what_was_left)
+            await until_done(self._finish_what_was_left, hindered=self._hindered)
             while True:
                 await self.stage.again.wait()
                 self.stage.again.clear()
@@ -115,14 +116,11 @@ class House:
 
     async def _begin(self) -> None:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
-        await self.services.access.prepare()
-        self.services.image_registries.prepare()
-        await self.link.prepare()
-        await self.services.dns.prepare()
-        await self.docker_network.prepare()
-        await self.services.core.prepare()
-        await self.services.repositories.start()
-        await self.rebuild.look()
+        services = self.services
+        services.image_registries.prepare()
+        clustered = (services.access, self.link, services.dns, self.docker_network, services.core)
+        for step in (*(part.prepare for part in clustered), services.repositories.start, self.rebuild.look):
+            await until_done(step, hindered=self._hindered, passing=PASSING)
         for slug in self.records.addons:
             self.boot_failures.begin(slug)
         self.stage.name = "startup"
@@ -138,6 +136,9 @@ class House:
         self.stage.name = "running"
         _LOGGER.info("Supervisor %s is running; %d add-ons installed", VERSION, len(self.records.addons))
 
+    def _hindered(self, present: bool) -> None:
+        self.services.resolution.set_unhealthy(Unhealthy.SETUP, present)
+
     def _look_at_everything(self) -> None:
         """At our start, and after a time without the API server or the Lease: nothing may have got stuck."""
         self.reconciler.poke(NAMES_KEY)
@@ -149,18 +150,27 @@ class House:
             self.states.look(slug)
 
 
-async def until_done(work: Callable[[], Awaitable[None]]) -> None:
-    """Work that only what is around us can hinder: tried again and again until it is done; a cause is said once."""
+async def until_done(
+    work: Callable[[], Awaitable[None]],
+    *,
+    hindered: Callable[[bool], None],
+    passing: tuple[type[SupervisorError], ...] = (SupervisorError,),
+) -> None:
+    """Work that only what is around us can hinder: tried again and again until it is done; a cause is said once.
+    `hindered` is told when it fails and when it is done; what is not `passing` ends it.
+    """
     backoff, complaint = Backoff(), ""
     while True:
         try:
             await work()
-        except SupervisorError as error:
+        except passing as error:
+            hindered(True)
             if complaint != str(error):
                 complaint = str(error)
                 _LOGGER.error("The start cannot go on yet: %s", complaint)  # noqa: TRY400 - said
             await backoff.wait()
         else:
+            hindered(False)
             return
 
 

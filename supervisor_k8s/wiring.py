@@ -3,20 +3,21 @@ call. Nothing is decided here.
 """
 
 import functools
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from supervisor_k8s import log
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.cluster.cluster import Cluster
-from supervisor_k8s.errors import HubRateLimitError, ImagePullError, StateFileError
+from supervisor_k8s.errors import HubRateLimitError, ImagePullError, StateFileError, StorageError
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
 from supervisor_k8s.model.image_pull import DOCKER_HUB, registry_of
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
-from supervisor_k8s.model.issue import Cause, Context, Cure, Fault, Faults
+from supervisor_k8s.model.issue import Cause, Context, Cure, Fault, Faults, Unhealthy
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live
 from supervisor_k8s.services.addon_checks import AddonChecks
@@ -28,6 +29,10 @@ from supervisor_k8s.services.leaks import Leaks
 from supervisor_k8s.services.own_rights import OwnRights
 from supervisor_k8s.services.remedies import Verbs
 from supervisor_k8s.services.repositories import Repositories
+from supervisor_k8s.services.resolution import Resolution
+from supervisor_k8s.state.files import is_damage
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def connect(house: House) -> None:
@@ -73,7 +78,11 @@ def connect_records(house: House) -> None:
 
     def written(error: StateFileError | None) -> None:
         fault = Fault(Cause.STATE_NOT_WRITTEN, Context.SUPERVISOR)
-        resolution.settle(fault) if error is None else resolution.report(fault)
+        if error is None:
+            resolution.settle(fault)
+        else:
+            resolution.report(fault)
+            tell_damage(resolution, error)
 
     def missed(slug: str) -> None:
         resolution.report(Fault(Cause.ADDON_RECORD_LOST, Context.ADDON, slug))
@@ -91,6 +100,13 @@ def connect_records(house: House) -> None:
     rebuild.missed.connect(missed)
     rebuild.found.connect(found)
     rebuild.rebuilt.connect(rebuilt)
+
+
+def tell_damage(resolution: Resolution, error: StateFileError | StorageError) -> None:
+    """A volume that is broken is no place for anything new, until somebody has looked at it and started us again."""
+    if is_damage(error):
+        _LOGGER.error("A volume is damaged: look at the node's and the storage's log. %s", error)
+        resolution.set_unhealthy(Unhealthy.OSERROR_BAD_MESSAGE, present=True)
 
 
 def wake_at_core(house: House, old: Live | None, new: Live | None) -> None:

@@ -62,6 +62,18 @@ class Cause(StrEnum):
     UNSCHEDULABLE = "unschedulable"
 
 
+class Unhealthy(StrEnum):
+    """Why a system needs a person before anything new is installed: upstream's reasons that can be met here. Its others
+    are about Docker and the operating system's partitions. That an update of ours was undone is none: the version that
+    runs is the good one, and an issue tells of it.
+    """
+
+    OSERROR_BAD_MESSAGE = "oserror_bad_message"
+    """A volume is broken."""
+    SETUP = "setup"
+    """Our start cannot go on."""
+
+
 COARSE: Mapping[Cause, str] = {
     Cause.ADDON_MANIFEST_INVALID: "corrupt_repository",
     Cause.ADDON_RECORD_LOST: "corrupt_filesystem",

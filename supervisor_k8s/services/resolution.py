@@ -23,7 +23,7 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import issue as shapes
-from supervisor_k8s.model.issue import Context, Cure, Fault, Issue, Suggestion
+from supervisor_k8s.model.issue import Context, Cure, Fault, Issue, Suggestion, Unhealthy
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Resolution:
         """When a fault was reported last, as a number that grows."""
         self._clock = count(1)
         self._asked = asyncio.Event()
-        self._unhealthy: frozenset[str] = frozenset()
+        self._unhealthy: frozenset[Unhealthy] = frozenset()
         self._unsupported: frozenset[str] = frozenset()
 
     # --- reading ---------------------------------------------------------------------------------------------
@@ -132,10 +132,11 @@ class Resolution:
             del self._suggestions[suggestion.uuid]
         self.event(shapes.removed(issue))
 
-    def mark_unhealthy(self, reason: str) -> None:
-        if reason not in self._unhealthy:
-            self._unhealthy |= {reason}
-            self.event(shapes.health(self._unhealthy))
+    def set_unhealthy(self, reason: Unhealthy, present: bool) -> None:
+        now = self._unhealthy | {reason} if present else self._unhealthy - {reason}
+        if now != self._unhealthy:
+            self._unhealthy = now
+            self.event(shapes.health(now))
 
     def set_unsupported(self, reason: str, present: bool) -> None:
         now = self._unsupported | {reason} if present else self._unsupported - {reason}

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from supervisor_k8s.errors import StateFileDamagedError, StateFileError
+from supervisor_k8s.errors import StateFileDamagedError, StateFileError, SupervisorError
 
 _OPTIONS = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
 _PRIVATE = 0o600
@@ -27,8 +27,16 @@ _REASONS = {
     errno.EROFS: "the state volume is read-only: look at the node's and the storage's log",
 }
 
+_DAMAGE = (errno.EBADMSG, errno.EUCLEAN, errno.EIO)
+"""What Linux says of a filesystem with a wrong checksum, of one that is corrupt, of a disk that does not answer."""
+
 type Migration = Callable[[Any], Any]
 """Turns the data of one version into the data of the next one."""
+
+
+def is_damage(error: SupervisorError) -> bool:
+    """Whether it comes of a broken volume, rather than of one that is full, gone or not ours."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _DAMAGE
 
 
 class StateFile:

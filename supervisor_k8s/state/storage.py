@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -48,7 +48,12 @@ class SharedVolume:
     """The volume at `root`, where our own pod mounts it whole."""
 
     def __init__(self, root: Path) -> None:
+        self._tell: Callable[[StorageError], None] = lambda _: None
         self._root = root
+
+    def on_failure(self, listener: Callable[[StorageError], None]) -> None:
+        """Call with what could not be done, and why; whoever asked for it is told, too."""
+        self._tell = listener
 
     async def probe(self) -> None:
         """Make a directory, give it away, change its mode, read both back, delete it. StorageError says what to
@@ -60,29 +65,36 @@ class SharedVolume:
         """Make each path a directory with all its parents. StorageError when a part of one is anything else: the
         runtime would follow it when it mounts the path into a pod.
         """
-        await asyncio.to_thread(self._make_directories, paths)
+        await self._do(self._make_directories, paths)
 
     async def write_private(self, path: str, content: bytes, mode: int = 0o600) -> None:
         """Replace the file at `path`, whose directory exists, whole and at once. What was there, a link too, is gone
         afterwards; nothing is written through it.
         """
-        await asyncio.to_thread(self._write, path, content, mode)
+        await self._do(self._write, path, content, mode)
 
     async def read(self, path: str) -> bytes | None:
         """The file at `path`, at most READ_LIMIT bytes of it; None when it is absent or no plain file. No link is
         followed.
         """
-        return await asyncio.to_thread(self._read, path)
+        return await self._do(self._read, path)
 
     async def remove_tree(self, path: str) -> None:
         """Delete `path` with all that is in it; a symbolic link is deleted, not followed. Absent is fine."""
-        await asyncio.to_thread(self._remove_tree, path)
+        await self._do(self._remove_tree, path)
 
     async def touch(self, path: str) -> None:
         """Make an empty file; an existing one stays. Core starts in safe mode when it finds
         `homeassistant/safe-mode`.
         """
-        await asyncio.to_thread(self._touch, path)
+        await self._do(self._touch, path)
+
+    async def _do[**P, T](self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await asyncio.to_thread(work, *args, **kwargs)
+        except StorageError as error:
+            self._tell(error)
+            raise
 
     def _make_directories(self, paths: Sequence[str]) -> None:
         for path in paths:

@@ -203,6 +203,7 @@ class Home:
     up_wait: float = 60.0
     """Seconds that a start may take."""
     cluster_kind: type["HouseCluster"] = HouseCluster
+    volume_kind: Callable[[Path], SharedVolume] = SharedVolume
     cluster: HouseCluster = field(init=False)
     core: FakeCore = field(init=False)
     house: House = field(init=False)
@@ -262,7 +263,7 @@ class Home:
             settings,
             cluster=self.cluster,  # type: ignore[arg-type] # the double
             records=await Records.load(Path(settings.state), may_write=self._may_act),
-            volume=SharedVolume(self.share),
+            volume=self.volume_kind(self.share),
             site=builders.site(),
             own_node=self.node,
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},

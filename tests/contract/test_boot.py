@@ -9,6 +9,8 @@ from aiohasupervisor.models import HomeAssistantOptions, SupervisorOptions
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from supervisor_k8s.errors import ClusterConflictError, ClusterRefusedError, ClusterUnavailableError
+from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.link import LinkKeys
 from tests.contract.house import CLI_TOKEN, Home
 
@@ -102,7 +104,9 @@ async def test_after_our_restart_everything_is_as_before(home: Home) -> None:
 
 
 async def test_a_core_that_the_cluster_does_not_take_yet(tmp_path: Path, store: str, link_keys: LinkKeys) -> None:
-    """At the first start of all, say for a quota: our API answers meanwhile, and Core comes up when it may."""
+    """At the first start of all, say for a quota: our API answers meanwhile and says that this system is not well. Core
+    comes up when it may, and then all is well.
+    """
     home, up, over = Home(tmp_path, store, link_keys), asyncio.Event(), asyncio.Event()
     home.cluster.refused["StatefulSet"] = "exceeded quota"
 
@@ -116,10 +120,31 @@ async def test_a_core_that_the_cluster_does_not_take_yet(tmp_path: Path, store: 
         while home.cluster.calls.count(("apply", "StatefulSet", "homeassistant")) < 3:
             await asyncio.sleep(0.02)
         assert (await home.raw("GET", "/info", token=CLI_TOKEN)).data["state"] == "startup"
+        assert (await home.raw("GET", "/resolution/info", token=CLI_TOKEN)).data["unhealthy"] == ["setup"]
         home.cluster.refused.clear()
         await up.wait()
         assert (await home.raw("GET", "/info", token=CLI_TOKEN)).data["state"] == "running"
+        assert (await home.raw("GET", "/resolution/info", token=CLI_TOKEN)).data["unhealthy"] == []
         over.set()
+
+
+async def test_an_api_server_that_is_away_while_we_prepare(tmp_path: Path, store: str, link_keys: LinkKeys) -> None:
+    """What is to be there before anything else is tried again until it is: we come up, and all is well."""
+    home = Home(tmp_path, store, link_keys)
+    home.cluster.fail("apply", ClusterUnavailableError("The Kubernetes API server cannot be reached"))
+    home.cluster.fail("apply", ClusterConflictError("somebody else made it at the same time"))
+    async with home.living():
+        assert home.cluster.get("Service", naming.DNS) is not None
+        assert (await home.client().resolution.info()).unhealthy == []
+
+
+async def test_what_stays_refused_while_we_prepare_ends_us(tmp_path: Path, store: str, link_keys: LinkKeys) -> None:
+    """A right that is missing: the pod's log and its restarts tell, and nobody takes us for one that comes up."""
+    home = Home(tmp_path, store, link_keys)
+    home.cluster.refused["Service"] = "you may not"
+    with pytest.RaisesGroup(pytest.RaisesExc(ClusterRefusedError, match="you may not"), flatten_subgroups=True):
+        async with home.living():
+            pass
 
 
 async def test_core_hears_of_us_when_it_can_ask_us(tmp_path: Path, link_keys: LinkKeys) -> None:

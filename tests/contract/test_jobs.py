@@ -10,6 +10,7 @@ import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
 from aiohasupervisor.models import JobCondition, JobsOptions, StoreAddonInstall
 
+from supervisor_k8s.model.issue import Unhealthy
 from tests.contract.house import Home
 from tests.fakes import Behaviour
 
@@ -91,7 +92,7 @@ async def test_options(home: Home) -> None:
 
 async def test_conditions_hold_work_back(home: Home) -> None:
     """In upstream's words, without a key and before there is a job; who has the condition ignored goes on."""
-    home.house.services.resolution.mark_unhealthy("setup")
+    home.house.services.resolution.set_unhealthy(Unhealthy.SETUP, present=True)
     path = f"/store/addons/{SLUG}/install"
     for body in ({}, {"background": True}):
         answer = await home.raw("POST", path, json=body)

@@ -1,12 +1,18 @@
 """`/resolution/…` and the events that make repairs in Core."""
 
+import errno
+import os
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from aiohasupervisor import SupervisorBadRequestError, SupervisorNotFoundError
 from aiohasupervisor.models import CheckOptions
 
-from supervisor_k8s.model.issue import Cause, Context, Fault
+from supervisor_k8s.model.desired.link import LinkKeys
+from supervisor_k8s.model.issue import Cause, Context, Fault, Unhealthy
+from supervisor_k8s.state.storage import SharedVolume
 from tests.contract.house import Home
 
 FAULT = Fault(Cause.BOOT_FAIL, Context.ADDON, "core_mosquitto", (("port", 1883),))
@@ -46,7 +52,7 @@ async def test_the_same_fault_is_one_issue(home: Home) -> None:
 async def test_unhealthy_and_unsupported(home: Home) -> None:
     """Shown sorted, told at each change, and part of the other answers."""
     resolution = home.house.services.resolution
-    resolution.mark_unhealthy("setup")
+    resolution.set_unhealthy(Unhealthy.SETUP, present=True)
     resolution.set_unsupported("software", present=True)
     info = await home.client().resolution.info()
     assert (info.unhealthy, info.unsupported) == (["setup"], ["software"])
@@ -55,6 +61,36 @@ async def test_unhealthy_and_unsupported(home: Home) -> None:
     health, support = (await home.core.heard(3))[1:]
     assert health == {"event": "health_changed", "data": {"healthy": False, "unhealthy_reasons": ["setup"]}}
     assert support["data"] == {"supported": False, "unsupported_reasons": ["software"]}
+
+
+class Broken(SharedVolume):
+    """The filesystem says this number whenever a file is to be written."""
+
+    def __init__(self, root: Path, *, number: int) -> None:
+        super().__init__(root)
+        self._number = number
+
+    def _write(self, path: str, _content: bytes, _mode: int) -> None:
+        with self._directory(path, ()):
+            raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize(("number", "reasons"), [(errno.EBADMSG, ["oserror_bad_message"]), (errno.ENOSPC, [])])
+async def test_a_broken_volume(
+    tmp_path: Path, store: str, link_keys: LinkKeys, number: int, reasons: list[str]
+) -> None:
+    """Until our restart this system is not well, and nothing new is installed; a full volume is another matter."""
+    async with Home(tmp_path, store, link_keys, volume_kind=partial(Broken, number=number)).living() as home:
+        assert (await home.raw("POST", "/store/reload")).status == 200
+        await home.install("core_mosquitto")
+        assert (await home.raw("POST", "/addons/core_mosquitto/start")).status == 400
+        assert (await home.client().resolution.info()).unhealthy == reasons
+        answer = await home.raw("POST", "/store/addons/core_panel/install")
+        assert answer.status == (400 if reasons else 200)
+        assert ("system is not healthy - oserror_bad_message" in answer.text) == bool(reasons)
+        await home.stop()
+        await home.start()
+        assert (await home.client().resolution.info()).unhealthy == []
 
 
 async def test_unknown_things(shared: Home) -> None:

@@ -1,13 +1,15 @@
 """The shared volume: nothing that lies there leads us out of it."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from supervisor_k8s.errors import StorageError
+from supervisor_k8s.errors import StateFileError, StorageError
+from supervisor_k8s.state.files import StateFile, is_damage
 from supervisor_k8s.state.storage import SharedVolume
 
 OPEN = Path("/proc/self/fd")
@@ -202,3 +204,20 @@ async def test_a_volume_that_is_not_mounted_is_named(tmp_path: Path) -> None:
     """A missing mount is one clear line."""
     with pytest.raises(StorageError, match=r"The shared volume at .*/gone cannot be written: No such file"):
         await SharedVolume(tmp_path / "gone").probe()
+
+
+async def test_a_disk_that_does_not_read_is_damage(share: Path) -> None:
+    """Whoever asked is told, and so is everybody who listens; what an add-on can bring about is no damage."""
+    kernels = Path(f"/proc/{os.getpid()}")  # reading the first byte of our memory is an I/O error
+    volume, told = SharedVolume(kernels), list[StorageError]()
+    volume.on_failure(told.append)
+    with pytest.raises(StorageError, match="Input/output error"):
+        await volume.read("mem")
+    with pytest.raises(StateFileError, match="Input/output error") as state:
+        StateFile(kernels / "mem").read(dict, absent={})
+    (share / "link").symlink_to("/")
+    hostile = SharedVolume(share)
+    hostile.on_failure(told.append)
+    with pytest.raises(StorageError):
+        await hostile.make_directories(["link/x"])
+    assert [is_damage(error) for error in (*told, state.value)] == [True, False, True]
