@@ -292,6 +292,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         registry=registry,
         image_registries=image_registries,
         dns=dns,
+        docker_network=docker_network,
         logins=Logins(
             records=records,
             post=home_assistant.post,
@@ -326,7 +327,6 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         images=images,
         one_offs=one_offs,
         link=link,
-        docker_network=docker_network,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),
         log_keeper=LogKeeper(

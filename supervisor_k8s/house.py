@@ -30,7 +30,6 @@ from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.boot_failures import BootFailures
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
-from supervisor_k8s.services.docker_network import DockerNetwork
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
 from supervisor_k8s.services.log_keeper import LogKeeper
@@ -67,7 +66,6 @@ class House:
     images: Images
     one_offs: OneOffs
     link: Link
-    docker_network: DockerNetwork
     home_assistant: HomeAssistant
     notices: Notices
     log_keeper: LogKeeper
@@ -118,7 +116,7 @@ class House:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
         services = self.services
         services.image_registries.prepare()
-        clustered = (services.access, self.link, services.dns, self.docker_network, services.core)
+        clustered = (services.access, self.link, services.dns, services.docker_network, services.core)
         for step in (*(part.prepare for part in clustered), services.repositories.start, self.rebuild.look):
             await until_done(step, hindered=self._hindered, passing=PASSING)
         for slug in self.records.addons:

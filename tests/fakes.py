@@ -165,6 +165,7 @@ class FakeCluster:
         self._call("touch", "Pod", pod["metadata"]["name"])
 
     async def refusal(self, manifest: Manifest) -> str | None:
+        self._fail("refusal")
         return self.refusals.get(manifest["metadata"]["name"])
 
     async def nodes(self) -> Sequence[Object] | None:
@@ -320,7 +321,7 @@ class FakeCluster:
         self._wake()
 
     def fail(self, verb: str, error: Exception) -> None:
-        """The next call of this verb (apply, delete, lift_gate, touch) raises the error."""
+        """The next call of this verb (apply, delete, lift_gate, touch, refusal) raises the error."""
         self._failures[verb].append(error)
 
     def run_pod(self, name: str) -> None:
@@ -416,6 +417,9 @@ class FakeCluster:
 
     def _call(self, verb: str, kind: str, name: str) -> None:
         self.calls.append((verb, kind, name))
+        self._fail(verb)
+
+    def _fail(self, verb: str) -> None:
         if self._failures[verb]:
             raise self._failures[verb].pop(0)
 

@@ -22,6 +22,7 @@ from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.dns import Dns
+from supervisor_k8s.services.docker_network import DockerNetwork
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.ingress import Ingress
@@ -59,6 +60,7 @@ class Services:
     image_registries: ImageRegistries
     logins: Logins
     dns: Dns
+    docker_network: DockerNetwork
     ingress: Ingress
     ingress_doors: IngressDoors
     resolution: Resolution

@@ -98,7 +98,7 @@ async def store_info(services: Services, slug: str) -> StoreInfo:
 
 def report(services: Services, config: AddonConfig) -> Report:
     """What becomes of the add-on here."""
-    return compatibility(config, services.site, core_version=services.core.version)
+    return compatibility(config, services.docker_network.site, core_version=services.core.version)
 
 
 def _headed(found: Report, readme: str | None) -> str | None:

@@ -12,6 +12,7 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.compatibility import Report, Verdict, report, sentence
+from supervisor_k8s.model.desired.docker_network import missed
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.versions import at_least
 
@@ -37,6 +38,7 @@ def check_available(config: AddonConfig, site: Site, *, core_version: str | None
 def compatibility(config: AddonConfig, site: Site, *, core_version: str | None) -> Report:
     """What becomes of the add-on here, whether it is available or not."""
     found = report(config, site.allowed)
+    found = replace(found, without=(*found.without, *missed(config, site)))
     try:
         _check_system(config, site, core_version)
     except RefusedError as error:

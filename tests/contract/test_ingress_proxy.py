@@ -15,6 +15,7 @@ import pytest_asyncio
 from aiohttp import WSMsgType
 from yarl import URL
 
+from supervisor_k8s.errors import ClusterUnavailableError
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.docker_network import LINK_PORT, TRIAL
 from supervisor_k8s.model.desired.link import KeyPair, LinkKeys
@@ -179,9 +180,22 @@ async def test_a_cluster_that_refuses_the_link(home: Home) -> None:
         assert (await (await at_page(home, page)).ask("GET", "/start")).status == 200
     said = {"reason": "docker_network_off", "message": 'violates PodSecurity "baseline:latest"'}
     assert ("system", said) in await issues(home)
+    told = (await home.raw("GET", f"/store/addons/{SLUG}/compatibility")).data
+    assert "without 172.30.32.2" in told["summary"]
     del home.cluster.refusals[TRIAL]
     assert ("system", said) not in await issues(home)
+    assert (await home.raw("GET", f"/store/addons/{SLUG}/compatibility")).data["verdict"] == "runs"
     assert (await home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
+    assert link_keys(home)
+
+
+async def test_a_cluster_that_does_not_say(home: Home) -> None:
+    """We come up all the same, and ask again."""
+    await home.stop()
+    home.cluster.fail("refusal", ClusterUnavailableError("overloaded"))
+    await home.start()
+    assert await issues(home) == []
+    await with_page(home)
     assert link_keys(home)
 
 

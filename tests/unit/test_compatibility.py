@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from supervisor_k8s.model.addon import AddonConfig
-from supervisor_k8s.model.availability import compatibility
+from supervisor_k8s.model.availability import check_available, compatibility
 from supervisor_k8s.model.compatibility import Allow, Verdict, report, sentence
 from supervisor_k8s.settings import ALLOWABLE
 from tests.builders import addon, site
@@ -113,6 +113,23 @@ def test_another_architecture_is_a_reason_too() -> None:
     assert found.verdict is Verdict.CANNOT_RUN
     assert "armv7" in sentence(found)
     assert "host_network" in sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("given", "lost"),
+    [({"ingress": True}, "172.30.32.2"), ({"services": ["mysql:provide"]}, "Docker's network"), ({}, None)],
+)
+def test_addresses_that_an_addon_may_go_by(given: dict[str, Any], lost: str | None) -> None:
+    """Where nobody has those of Docker's network, an add-on that may look at them is installed all the same, and what
+    may come of it is told.
+    """
+    config, bare = addon(**given), site()
+    there = site(docker_network=True, pod_cidrs=("10.42.0.0/16",))
+    assert compatibility(config, there, core_version=None).verdict is Verdict.RUNS
+    found = compatibility(config, bare, core_version=None)
+    assert found.verdict is (Verdict.RUNS_WITHOUT if lost else Verdict.RUNS)
+    assert lost is None or lost in sentence(found)
+    check_available(config, bare, core_version=None)
 
 
 def real_addons() -> dict[str, AddonConfig]:

@@ -1,6 +1,8 @@
 """Docker's network for add-ons: who gets what of it, and whether there is any. Whole pods are golden files."""
 
+import asyncio
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -165,24 +167,63 @@ async def test_nodes_tell_their_pods_networks() -> None:
     assert made.site.pod_cidrs == ("10.42.0.0/23",)
 
 
+AWAY = ClusterUnavailableError("The Kubernetes API server cannot be reached")
+
+
 async def test_what_was_known_stays_while_the_api_server_is_away() -> None:
     """A check that cannot be made changes nothing."""
-
-    class Away(FakeCluster):
-        away = False
-
-        async def refusal(self, manifest: Manifest) -> str | None:
-            if self.away:
-                raise ClusterUnavailableError("The Kubernetes API server cannot be reached")
-            return await super().refusal(manifest)
-
-    cluster = Away()
+    cluster = FakeCluster()
     made = network(cluster, pod_cidrs=("10.42.0.0/16",))
     await made.prepare()
-    cluster.away = True
+    cluster.fail("refusal", AWAY)
     with pytest.raises(ClusterUnavailableError):
         await made.check()
     assert made.site == ON
+
+
+async def test_a_start_does_not_need_the_cluster_to_say(caplog: pytest.LogCaptureFixture) -> None:
+    """What the trial would show is not known: add-ons run without, the log says why, and the next check decides."""
+    cluster = FakeCluster()
+    cluster.fail("refusal", AWAY)
+    made = network(cluster, pod_cidrs=("10.42.0.0/16",))
+    await made.prepare()
+    assert made.site == builders.site()
+    (said,) = caplog.messages
+    assert "stays off" in said
+    assert str(AWAY) in said
+    await made.check()
+    assert made.site == ON
+
+
+async def test_a_start_does_not_wait_for_long(caplog: pytest.LogCaptureFixture) -> None:
+    """For a cluster that does not answer at all. What the administrator has switched on is on without it."""
+
+    class Silent(FakeCluster):
+        async def refusal(self, _manifest: Manifest) -> str | None:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def nodes(self) -> Sequence[dict[str, Any]] | None:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    for choice in ("auto", "on"):
+        made = DockerNetwork(cluster=Silent(), choice=choice, pod_cidrs=None, site=builders.site, wait=0.01)
+        await made.prepare()
+        assert made.site == builders.site(docker_network=choice == "on")
+    assert all("did not answer in time" in said for said in caplog.messages)
+
+
+async def test_what_the_cluster_refuses_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Each check finds the same; the log has it at the first, and what becomes of it later."""
+    cluster = FakeCluster()
+    cluster.refusals[TRIAL] = "violates PodSecurity"
+    made = network(cluster, pod_cidrs=("10.42.0.0/16",))
+    await made.prepare()
+    await made.check()
+    (said,) = caplog.messages
+    assert "is off" in said
+    assert "violates PodSecurity" in said
 
 
 def test_the_trial_asks_for_what_the_pods_do() -> None:

@@ -92,6 +92,15 @@ def has_rule(config: AddonConfig, site: Site) -> bool:
     return bool(site.pod_cidrs) and (wanted or has_link(config, site))
 
 
+def missed(config: AddonConfig, site: Site) -> tuple[str, ...]:
+    """What an add-on that may go by addresses does without here, for people."""
+    page = f"{SUPERVISOR} as the address that asks for its page, which may refuse to open"
+    database = "other add-ons at addresses of Docker's network, which it may refuse to serve"
+    lost = {page: config.ingress and not has_link(config, site)}
+    lost[database] = DATABASE in config.services and not has_rule(config, site)
+    return tuple(text for text, is_lost in lost.items() if is_lost)
+
+
 def setup_containers(config: AddonConfig, site: Site) -> list[Manifest]:
     """The init container, where there is something for it to do."""
     address = ["--address", SUPERVISOR] if has_link(config, site) else []
