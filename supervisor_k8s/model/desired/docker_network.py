@@ -81,15 +81,14 @@ stream {
 
 
 def has_link(config: AddonConfig, site: Site) -> bool:
-    """Whether a pod of this add-on has the sidecar. On the node's network 172.30.32.2 would be the node's."""
-    own_network = not config.raw.get("host_network")
-    return site.docker_network and config.ingress and own_network and config.startup != "once"
+    """Whether a pod of this add-on has the sidecar."""
+    return site.docker_network and config.ingress and config.startup != "once"
 
 
 def has_rule(config: AddonConfig, site: Site) -> bool:
     """Whether other pods appear in this add-on's as neighbours on Docker's network."""
-    wanted = site.docker_network and DATABASE in config.services and not config.raw.get("host_network")
-    return bool(site.pod_cidrs) and (wanted or has_link(config, site))
+    database = site.docker_network and DATABASE in config.services
+    return bool(site.pod_cidrs) and (database or has_link(config, site))
 
 
 def missed(config: AddonConfig, site: Site) -> tuple[str, ...]:
