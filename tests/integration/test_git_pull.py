@@ -182,6 +182,58 @@ async def test_restarts(house: Houseful) -> None:
     assert [before != after for before, after in itertools.pairwise(pods)] == [True, False, False, True, False]
 
 
+INCLUDED = {**FIRST, "configuration.yaml": "automation: !include automations.yaml\nscript: !include scripts.yaml\n"}
+CAN = [{"domain": "automation", "services": {"reload": {}}}]
+
+
+def acted(house: Houseful) -> list[str]:
+    """What Home Assistant was asked to do, but for notifications."""
+    asked = [at.removeprefix("/api/services/") for method, at, _ in house.home.core.requests if method == "POST"]
+    return [action for action in asked if not action.startswith("persistent_notification/")]
+
+
+async def test_a_reload_is_enough(house: Houseful) -> None:
+    """For an included file whose domain can be reloaded: Core stays up, also with `auto_restart`; else it restarts."""
+    house.home.core.documents["/api/services"] = CAN
+    await house.set(auto_restart=True)
+    house.repository.commit({**INCLUDED})
+    assert await house.run() == 0
+    house.home.core.forget()
+    pod = house.core_pod()
+    for change in ({"automations.yaml": "- a\n", "README.md": "x"}, {"README.md": "y"}):
+        house.repository.commit({**change})
+        assert await house.run() == 0
+    assert await house.run() == 0
+    assert acted(house) == ["automation/reload"]
+    assert house.core_pod() == pod
+    house.repository.commit({"automations.yaml": "- b\n", "scripts.yaml": "{}\n"})
+    assert await house.run() == 0
+    assert acted(house) == ["automation/reload"]
+    assert house.core_pod() != pod
+
+
+async def test_a_reload_that_fails(house: Houseful) -> None:
+    """It is told, and asked for again by the next pass; without `auto_reload` it is left to the user."""
+    core = house.home.core
+    core.documents["/api/services"] = CAN
+    house.repository.commit({**INCLUDED})
+    assert await house.run() == 0
+    core.refusals["/api/services/automation/reload"] = 500
+    house.repository.commit({"automations.yaml": "- a\n"})
+    assert await house.run() == 1
+    assert "automation/reload was answered with 500" in str(house.notifications()[-1])
+    core.forget()
+    core.refusals.clear()
+    assert await house.run() == 0
+    assert acted(house) == ["automation/reload"]
+    assert house.notifications() == [None]
+    await house.set(auto_reload=False)
+    house.repository.commit({"automations.yaml": "- b\n"})
+    assert await house.run() == 0
+    assert acted(house) == ["automation/reload"]
+    assert "has to be restarted for: automations.yaml" in str(house.notifications()[-1])
+
+
 async def test_a_restart_that_is_owed(house: Houseful) -> None:
     """Core is busy with its database: the restart is asked for again by the next pass."""
     await house.set(auto_restart=True)

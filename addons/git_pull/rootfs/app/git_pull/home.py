@@ -1,6 +1,6 @@
 """The port to whoever runs Home Assistant."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +18,12 @@ class Home(Protocol):
 
     async def restart(self) -> None:
         """Answers when Home Assistant is up again. RestartError when it was not restarted or does not come up."""
+
+    async def actions(self) -> Collection[str]:
+        """What Home Assistant can be asked to do: `automation.reload` and the like."""
+
+    async def act(self, action: str) -> None:
+        """Answers when it is done."""
 
     async def show(self, message: str | None) -> None:
         """What the user should know until it is another one; None: nothing any more."""

@@ -1,5 +1,5 @@
 """The add-on's options, as the user wrote them. Names, defaults and meaning are those of the official Git pull add-on;
-`first_run` and `known_hosts` are ours. Pure.
+`first_run`, `auto_reload` and `known_hosts` are ours. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,6 +45,7 @@ class Options:
     reset: bool = False
     prune: bool = False
     adopt: bool = False
+    auto_reload: bool = True
     auto_restart: bool = False
     restart_ignore: tuple[str, ...] = ("ui-lovelace.yaml", ".gitignore")
     interval: float | None = None
@@ -58,6 +59,7 @@ class Options:
             reset=_one_of(given, "git_command", ("pull", "reset")) == "reset",
             prune=bool(given.get("git_prune", False)),
             adopt=_one_of(given, "first_run", ("refuse", "adopt")) == "adopt",
+            auto_reload=bool(given.get("auto_reload", True)),
             auto_restart=bool(given.get("auto_restart", False)),
             restart_ignore=_texts(given, "restart_ignore", ("ui-lovelace.yaml", ".gitignore")),
             interval=max(1.0, float(repeat.get("interval", 300))) if repeat.get("active") else None,

@@ -16,6 +16,7 @@ from git_pull.errors import ChangedMeanwhileError, ClashError, GitPullError, Hom
 from git_pull.home import Home
 from git_pull.memory import Memory
 from git_pull.mirror import Mirror
+from git_pull.needs import MAIN, Needs, needs
 from git_pull.options import Options
 from git_pull.switch import Switch, Target
 from git_pull.tree import Commit, Tree, named, read_tree
@@ -85,7 +86,7 @@ class Puller:
             _LOGGER.info("Nothing has changed, %s is live", commit[:_SHORT])
         else:
             await self._take(commit)
-        return await self._restart()
+        return await self._bring_in()
 
     # --- the steps -------------------------------------------------------------------------------------------
 
@@ -145,24 +146,48 @@ class Puller:
             await self._remember(replace(self._memory, refused=tried, sentences=sentences))
             raise InvalidError(_invalid_text(commit, sentences)) from error
 
-    async def _restart(self) -> str | None:
+    async def _bring_in(self) -> str | None:
+        """Have Home Assistant read what it has not read yet. What is left to do for the user."""
         owed = self._memory.owed
         if not owed:
             return None
+        needed = await self._needs(owed)
+        if not needed.restart:
+            for action in needed.services:
+                await self._home.act(action)
+            await self._settle(f"Home Assistant has read {named(needed.reload)}" if needed.reload else None)
+            return None
         if not self._options.auto_restart:
-            await self._remember(replace(self._memory, owed=()))
-            hint = f"Home Assistant has to be restarted for: {named(owed)}"
-            _LOGGER.info("%s", hint)
+            hint = f"Home Assistant has to be restarted for: {named(needed.restart)}"
+            await self._settle(hint)
             return hint
-        _LOGGER.info("Restarting Home Assistant for: %s", named(owed))
+        _LOGGER.info("Restarting Home Assistant for: %s", named(needed.restart))
         try:
             await self._home.restart()
         except RestartError:
-            await self._remember(replace(self._memory, owed=()))
+            await self._settle(None)
             raise
-        await self._remember(replace(self._memory, owed=()))
-        _LOGGER.info("Home Assistant is up again")
+        await self._settle("Home Assistant is up again")
         return None
+
+    async def _needs(self, paths: tuple[str, ...]) -> Needs:
+        main = self._places.live / MAIN
+        text = await asyncio.to_thread(main.read_text, errors="replace") if main.exists() else ""
+        needed = needs(paths, text)
+        if not needed.services or await self._can_reload(needed):
+            return needed
+        return needed.by_restart()
+
+    async def _can_reload(self, needed: Needs) -> bool:
+        if needed.restart or not self._options.auto_reload:
+            return False
+        return set(needed.services) <= set(await self._home.actions())
+
+    async def _settle(self, sentence: str | None) -> None:
+        """Nothing is owed any more."""
+        await self._remember(replace(self._memory, owed=()))
+        if sentence is not None:
+            _LOGGER.info("%s", sentence)
 
     # --- what is known ---------------------------------------------------------------------------------------
 
