@@ -19,13 +19,15 @@ from tests.background import serving
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+CONFIGURATION = b".:53 {\n    log\n}\n"
+"""What CoreDNS finds where it is started."""
 
 
 class Registry:
     """Serves `name:tag` to whoever has the login."""
 
     def __init__(self, program: Path, *, name: str, tag: str, architecture: str, login: tuple[str, str]) -> None:
-        """`program` is a static binary; the image is it and nothing else."""
+        """`program` is CoreDNS, a static binary; the image is it and its configuration."""
         self.login = login
         self.refused = 0
         """Requests without the login."""
@@ -99,6 +101,9 @@ def _layer(program: Path) -> bytes:
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         tar.add(program, arcname=program.name)
+        configuration = tarfile.TarInfo("Corefile")
+        configuration.size = len(CONFIGURATION)
+        tar.addfile(configuration, io.BytesIO(CONFIGURATION))
     return layer.getvalue()
 
 
