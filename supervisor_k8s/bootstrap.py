@@ -118,7 +118,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         site=lambda: dns.site,
     )
     shared = {REGISTRIES_KEY: image_registries.workload, DNS_KEY: dns.workload}
-    images = Images(cluster=cluster, site=site, timeout=settings.pull_timeout)
+    images = Images(cluster=cluster, site=site, logins=image_registries.users, timeout=settings.pull_timeout)
     one_offs = OneOffs(cluster=cluster)
     preferences = Preferences(records=records, log_level=settings.log_level)
     versions = upkeep.known_versions(settings, records, channel=lambda: str(preferences.get("channel")))

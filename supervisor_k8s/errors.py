@@ -156,6 +156,13 @@ class GithubRateLimitError(RateLimitError):
     error_key = "ghcr_rate_limit_exceeded"
 
 
+class RegistryLoginError(ImagePullError):
+    """The registry does not take the login that is kept for it."""
+
+    message = "Docker registry authentication failed for {registry}. Check your registry credentials"
+    error_key = "docker_registry_auth_error"
+
+
 class AddonRebuildImageError(RefusedError):
     message = "Can't rebuild an image-based app"
     error_key = "app_rebuild_image_based_error"

@@ -132,7 +132,7 @@ class House:
         self.site = builders.site()
         self.volume = SharedVolume(folder / "share")
         self.jobs = Jobs()
-        self.images = Images(cluster=hand, site=self.site, timeout=5)
+        self.images = Images(cluster=hand, site=self.site, logins=tuple, timeout=5)
         self.registry = ServiceRegistry(records=records)
         self.access = Access(cluster=hand, namespace="home-assistant", core=lambda: None, addons=lambda: records.addons)
         self.reconciler = Reconciler(cluster=hand, render=self._render, key_of=self._key_of)

@@ -1,13 +1,27 @@
 """What an image that does not come means, read off its name and the container runtime's own sentence. Pure."""
 
 import re
+from collections.abc import Collection
 
-from supervisor_k8s.errors import GithubRateLimitError, HubRateLimitError, ImagePullError, RateLimitError
+from supervisor_k8s.errors import (
+    GithubRateLimitError,
+    HubRateLimitError,
+    ImagePullError,
+    RateLimitError,
+    RegistryLoginError,
+)
 
+HUB_NAMES = "hub.docker.com", "docker.io"
+"""Names under which Home Assistant knows Docker Hub; of both, the last one counts."""
 DOCKER_HUB, GITHUB = "docker.io", "ghcr.io"
 HUB_HELP = "https://www.home-assistant.io/more-info/dockerhub-rate-limit"
 _LIMITED = re.compile(r"toomanyrequests|\b429 too many requests", re.IGNORECASE)
 """What a registry says, and what containerd and CRI-O make of its status."""
+_REFUSED = re.compile(
+    r"\b401 unauthorized\b|\b403 forbidden\b|from registry 40[13]\b|\bunauthorized: |invalid username/password",
+    re.IGNORECASE,
+)
+"""The same of one that does not let us in. `pull access denied` is none: so it is said of what does not exist, too."""
 
 
 def registry_of(image: str) -> str:
@@ -17,8 +31,17 @@ def registry_of(image: str) -> str:
     return first.removeprefix("index.") if named else DOCKER_HUB
 
 
-def pull_error(image: str, reason: str) -> ImagePullError:
-    """The error that clients know, where they have one of their own for it."""
+def login_of(image: str, logins: Collection[str]) -> str | None:
+    """Which of the registries with a login an image is pulled from, if any."""
+    registry = registry_of(image)
+    names = reversed(HUB_NAMES) if registry == DOCKER_HUB else (registry,)
+    return next((name for name in names if name in logins), None)
+
+
+def pull_error(image: str, reason: str, logins: Collection[str]) -> ImagePullError:
+    """The error that clients know, where they have one of their own for it. `logins`: registries with a login."""
+    if _REFUSED.search(reason) and (login := login_of(image, logins)):
+        return RegistryLoginError(image=image, reason=reason, registry=login)
     if not _LIMITED.search(reason):
         return ImagePullError(image=image, reason=reason)
     registry = registry_of(image)

@@ -6,7 +6,7 @@ therefore not invented.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 
 from supervisor_k8s.errors import ImagePullError, TookTooLongError
 from supervisor_k8s.events import Signal
@@ -24,10 +24,11 @@ REMOVAL = 30.0
 class Images:
     """Pulls images through the cluster's own nodes."""
 
-    def __init__(self, *, cluster: Cluster, site: Site, timeout: float) -> None:
-        """`timeout` is in seconds, for one whole pull."""
+    def __init__(self, *, cluster: Cluster, site: Site, logins: Callable[[], Collection[str]], timeout: float) -> None:
+        """`logins` are the registries with a login, `timeout` is in seconds, for one whole pull."""
         self._cluster = cluster
         self._site = site
+        self._logins = logins
         self._timeout = timeout
         self.ended: Signal[tuple[str, ImagePullError | None]] = Signal()
         """An image is there, or why it will not come."""
@@ -54,7 +55,7 @@ class Images:
             except TookTooLongError:
                 reason = f"not there after {self._timeout:.0f} seconds (stage: {stage or 'waiting for the cluster'})"
                 raise ImagePullError(image=image, reason=reason) from None
-            error = pull_error(image, state.failure) if state.failure else None
+            error = pull_error(image, state.failure, self._logins()) if state.failure else None
             self.ended((image, error))
             if error is not None:
                 raise error

@@ -5,9 +5,11 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohasupervisor import DockerRegistryAuthError
 
 from supervisor_k8s.errors import ClusterUnavailableError
 from tests.contract.house import Home
+from tests.fakes import Behaviour
 
 ADDON = "core_mosquitto"
 PATH = "/docker/registries"
@@ -47,6 +49,22 @@ async def test_life(home: Home) -> None:
     assert (await home.raw("DELETE", f"{PATH}/ghcr.io")).data == {}
     assert await shown(home) == {}
     assert auths(home) == {}
+
+
+async def test_a_login_that_the_registry_does_not_take(home: Home) -> None:
+    """Clients have words of their own for it; they name the registry. Without a login it is a pull like any other."""
+    home.cluster.behaviours["example.test/amd64-app-mosquitto:7.1.0"] = Behaviour(
+        pull_error="unexpected status from HEAD request to https://example.test/v2/x/manifests/7.1.0: 401 Unauthorized"
+    )
+    bare = await home.raw("POST", f"/store/addons/{ADDON}/install")
+    assert (bare.status, bare.json.get("error_key")) == (400, None)
+    await home.raw("POST", PATH, json={"example.test": LOGIN})
+    with pytest.raises(DockerRegistryAuthError, match=r"authentication failed for example\.test"):
+        await home.client().store.install_addon(ADDON)
+    answer = await home.raw("POST", f"/store/addons/{ADDON}/install")
+    assert (answer.status, answer.json["error_key"]) == (400, "docker_registry_auth_error")
+    assert answer.json["extra_fields"]["registry"] == "example.test"
+    assert LOGIN["password"] not in answer.text
 
 
 async def test_nothing_is_restarted(home: Home) -> None:

@@ -68,6 +68,11 @@ async def test_an_addon_from_a_private_registry(
     assert registry.refused > 0
     before = await identities(kubectl)
     user, password = registry.login
+    wrong = {registry.host: {"username": user, "password": secrets.token_hex(16)}}
+    assert (await supervisor.send("/docker/registries", json.dumps(wrong).encode())).data == {}
+    refused = await supervisor.post(f"/store/addons/{addon}/install")
+    assert (refused.status, refused.body["error_key"]) == (400, "docker_registry_auth_error")
+    assert registry.host in refused.body["message"]
     login = {registry.host: {"username": user, "password": password}}
     assert (await supervisor.send("/docker/registries", json.dumps(login).encode())).data == {}
     assert (await supervisor.get("/docker/registries")).data["registries"][registry.host] == {"username": user}

@@ -15,7 +15,7 @@ from tests.integration.kubelet import ABSENT_IMAGE, Kubelet
 
 async def test_one_image_is_wanted_by_several_at_once(admin: Client, namespace: str, cluster: Cluster) -> None:
     """Installs of add-ons that share an image do not take one another's pull away."""
-    images = Images(cluster=cluster, site=builders.site(namespace=namespace), timeout=30)
+    images = Images(cluster=cluster, site=builders.site(namespace=namespace), logins=tuple, timeout=30)
     async with Kubelet(admin, namespace, chance=random.Random(1)).working():
         async with asyncio.TaskGroup() as group:
             for _ in range(12):

@@ -1,5 +1,7 @@
 """What it means when an image does not come."""
 
+from collections.abc import Collection
+
 import pytest
 
 from supervisor_k8s.model.image_pull import pull_error, registry_of
@@ -39,4 +41,31 @@ def test_whose_image(image: str, registry: str) -> None:
 )
 def test_which_error(image: str, reason: str, key: str | None) -> None:
     """Clients have words of their own for a registry that gives no more."""
-    assert pull_error(image, reason).error_key == key
+    assert pull_error(image, reason, ()).error_key == key
+
+
+PRIVATE, ITS = "registry:5000/own:1", "registry:5000"
+
+
+@pytest.mark.parametrize(
+    ("image", "reason", "logins", "registry"),
+    [
+        (PRIVATE, "unexpected status from HEAD request to https://x/v2/own: 401 Unauthorized", {ITS}, ITS),
+        (PRIVATE, "failed to fetch oauth token: unexpected status from GET request: 403 Forbidden", {ITS}, ITS),
+        (PRIVATE, "reading manifest 1 in x: unauthorized: authentication required", {ITS}, ITS),
+        (PRIVATE, "requesting bearer token: invalid status code from registry 403 (Forbidden)", {ITS}, ITS),
+        (PRIVATE, "unable to retrieve auth token: invalid username/password", {ITS}, ITS),
+        (PRIVATE, "401 Unauthorized", {"ghcr.io", "docker.io"}, None),
+        (PRIVATE, "401 Unauthorized", (), None),
+        (PRIVATE, "manifest unknown", {ITS}, None),
+        ("me/own", "pull access denied, repository does not exist or may require authorization", {"docker.io"}, None),
+        ("me/own", "401 Unauthorized", {"docker.io", "hub.docker.com"}, "docker.io"),
+        ("docker.io/me/own", "401 Unauthorized", {"hub.docker.com"}, "hub.docker.com"),
+    ],
+)
+def test_a_login_that_is_not_taken(image: str, reason: str, logins: Collection[str], registry: str | None) -> None:
+    """It is told by the name under which it is kept; without one, the runtime's own words are all there is."""
+    error = pull_error(image, reason, logins)
+    assert error.error_key == ("docker_registry_auth_error" if registry else None)
+    assert error.extra_fields.get("registry") == registry
+    assert (registry or reason) in str(error)

@@ -11,6 +11,7 @@ import orjson
 
 from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.image_pull import HUB_NAMES
 from supervisor_k8s.model.plan import Workload
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
@@ -19,8 +20,6 @@ REGISTRIES_KEY = "registries"
 """Key of the Secret among the workloads."""
 TYPE_REGISTRIES = "registries"
 DOCUMENT = ".dockerconfigjson"
-DOCKER_HUB = ("hub.docker.com", "docker.io")
-"""Names under which Home Assistant knows Docker Hub; of both, the last one counts."""
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 """And the one under which kubelets look for it."""
 LARGEST = 512 * 1024
@@ -45,7 +44,7 @@ def registries_workload(registries: Registries, site: Site) -> Workload:
 
 def document(registries: Registries) -> bytes:
     """The logins in the form of Docker's own configuration file. RefusedError when it is too large."""
-    ordered = sorted(registries, key=lambda host: DOCKER_HUB.index(host) if host in DOCKER_HUB else -1)
+    ordered = sorted(registries, key=lambda host: HUB_NAMES.index(host) if host in HUB_NAMES else -1)
     auths = {_key(host): _entry(registries[host]) for host in ordered}
     content = orjson.dumps({"auths": auths}, option=orjson.OPT_SORT_KEYS)
     if len(content) > LARGEST:
@@ -58,7 +57,7 @@ def stored(secret: Live | None) -> Registries:
     encoded = (secret or {}).get("data", {}).get(DOCUMENT) or ""
     try:
         auths = orjson.loads(base64.b64decode(encoded, validate=True))["auths"]
-        names = {host: DOCKER_HUB[-1] if host == DOCKER_HUB_KEY else host for host in auths}
+        names = {host: HUB_NAMES[-1] if host == DOCKER_HUB_KEY else host for host in auths}
         return {
             names[host]: {key: str(entry[key]) for key in ("username", "password")} for host, entry in auths.items()
         }
@@ -67,7 +66,7 @@ def stored(secret: Live | None) -> Registries:
 
 
 def _key(host: str) -> str:
-    return DOCKER_HUB_KEY if host in DOCKER_HUB else host
+    return DOCKER_HUB_KEY if host in HUB_NAMES else host
 
 
 def _entry(login: Mapping[str, str]) -> dict[str, str]:
