@@ -2,7 +2,8 @@
 
 Nothing is built and nothing is made on this machine: the manifests go in as they are, images by their names. OVERLAY is
 the folder of a kustomization (`manifests/base` when it is not given); the namespace is the one that it renders. What is
-taken down is found by label, in that namespace only; claims stay unless CONFIRM=yes, the namespace stays always.
+taken down is found by label, in that namespace only; what the overlay grants outside of it, by name. Claims stay unless
+CONFIRM=yes, the namespace stays always.
 """
 
 import json
@@ -10,7 +11,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,8 @@ def run(command: str, ctx: Context, environment: Mapping[str, str]) -> int:
     # Given twice, by option and by environment: neither can be forgotten.
     reached = (program, f"--kubeconfig={access}")
     overlay = Path(environment.get("OVERLAY") or ctx.paths.repository / BASE).absolute()
-    house = _house(ctx, reached, overlay)
+    documents = _rendered(ctx, reached, overlay)
+    house = _house(ctx, reached, overlay, documents)
     if command == "env":
         print(f"export CLUSTER=external KUBECONFIG={access} OVERLAY={overlay} HOUSE_NAMESPACE={house.namespace}")
         print(f'export PATH="{Path(program).parent}:$PATH"')
@@ -72,13 +74,14 @@ def run(command: str, ctx: Context, environment: Mapping[str, str]) -> int:
     confirmed = environment.get("CONFIRM") == "yes"
     commands: dict[str, Callable[[], int]] = {
         "up": lambda: _up(house),
-        "down": lambda: _down(house, confirmed=confirmed),
+        "down": lambda: _down(house, _beyond(documents), confirmed=confirmed),
         "status": lambda: _status(house),
     }
     return commands[command]()
 
 
-def _house(ctx: Context, reached: tuple[str, ...], overlay: Path) -> House:
+def _rendered(ctx: Context, reached: tuple[str, ...], overlay: Path) -> Sequence[Mapping[str, Any]]:
+    """The objects that the overlay installs."""
     if not (overlay / "kustomization.yaml").is_file():
         raise Failed(f"OVERLAY is {str(overlay)!r}; it must be a folder with a kustomization.yaml")
     step = Step("overlay", _log(ctx, "overlay"))
@@ -86,7 +89,17 @@ def _house(ctx: Context, reached: tuple[str, ...], overlay: Path) -> House:
         text = step.run([*reached, "create", "-k", overlay, "--dry-run=client", "-o", "json"], timeout=60)
     except Failed as error:
         raise Failed(f"The overlay cannot be rendered, or the cluster does not answer: see {step.log}") from error
-    found = {item["metadata"]["namespace"] for item in _documents(text) if "namespace" in item["metadata"]}
+    return tuple(_documents(text))
+
+
+def _beyond(documents: Sequence[Mapping[str, Any]]) -> Sequence[str]:
+    """What an overlay with the optional components grants outside of its namespace."""
+    kinds = ("ClusterRole", "ClusterRoleBinding")
+    return [f"{item['kind'].lower()}/{item['metadata']['name']}" for item in documents if item["kind"] in kinds]
+
+
+def _house(ctx: Context, reached: tuple[str, ...], overlay: Path, documents: Sequence[Mapping[str, Any]]) -> House:
+    found = {item["metadata"]["namespace"] for item in documents if "namespace" in item["metadata"]}
     if len(found) != 1:
         raise Failed(f"{overlay} installs into {len(found)} namespaces ({', '.join(sorted(found))}); it must be one")
 
@@ -132,7 +145,7 @@ def _status(house: House) -> int:
     return 1
 
 
-def _down(house: House, *, confirmed: bool) -> int:
+def _down(house: House, beyond: Sequence[str], *, confirmed: bool) -> int:
     _say_where(house)
     advice = "the same command continues where it stopped"
     with house.ctx.step("supervisor", advice=advice) as step:
@@ -144,6 +157,8 @@ def _down(house: House, *, confirmed: bool) -> int:
         gone = house.run(step, "delete", WORKLOADS, "-l", LABEL, "--wait=false")
         house.run(step, "wait", "--for=delete", "pods", "-l", LABEL, f"--timeout={END_WAIT}s")
         gone += house.run(step, "delete", REST, "-l", LABEL)
+        if beyond:
+            gone += house.run(step, "delete", "--ignore-not-found", *beyond)
         step.note(f"{len(gone.splitlines())} objects")
     with house.ctx.step("claims") as step:
         claims = [claim["metadata"]["name"] for claim in _listed(house, step, "persistentvolumeclaims")]

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -21,6 +22,8 @@ from tests.integration.conftest import Others, config_map, deployment
 ROOT = Path(__file__).parents[2]
 CLAIMS = ("ha-shared-rwx", "supervisor-state")
 ADDON = "addon-a"
+BEYOND = tuple(f"/apis/rbac.authorization.k8s.io/v1/{kind}" for kind in ("clusterroles", "clusterrolebindings"))
+"""Where an overlay may grant a right outside of its namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ async def foreign(plane: ControlPlane, admin: Client, tmp_path: Path) -> AsyncIt
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     base = os.path.relpath(ROOT / "manifests" / "base", overlay.resolve())
-    (overlay / "kustomization.yaml").write_text(f"namespace: {namespace}\nresources: [{base}]\n")
+    nodes = os.path.relpath(ROOT / "manifests" / "components" / "nodes", overlay.resolve())
+    (overlay / "kustomization.yaml").write_text(f"namespace: {namespace}\nresources: [{base}]\ncomponents: [{nodes}]\n")
     kubectl = binaries.program(from_environment(), "kubectl")
     process = await asyncio.create_subprocess_exec(kubectl, f"--kubeconfig={plane.kubeconfig}", "apply", "-k", overlay)
     assert await process.wait() == 0
@@ -82,10 +86,15 @@ async def foreign(plane: ControlPlane, admin: Client, tmp_path: Path) -> AsyncIt
     await made.others.create(claim)
     yield made
     await admin.request("DELETE", f"/api/v1/namespaces/{namespace}")
+    for kind in BEYOND:
+        with suppress(ClusterNotFoundError):
+            await admin.request("DELETE", f"{kind}/supervisor-nodes")
 
 
-async def test_down_takes_ours_and_keeps_what_is_stored(foreign: Foreign) -> None:
-    """By label: the installation and what the Supervisor made. Claims stay, and whatever is somebody else's."""
+async def test_down_takes_ours_and_keeps_what_is_stored(foreign: Foreign, admin: Client) -> None:
+    """By label: the installation and what the Supervisor made; and the right outside of the namespace. Claims stay, and
+    whatever is somebody else's.
+    """
     said = await foreign.make("down")
     for kind, name in (
         ("Deployment", "supervisor"),
@@ -94,6 +103,9 @@ async def test_down_takes_ours_and_keeps_what_is_stored(foreign: Foreign) -> Non
         ("Service", "supervisor"),
     ):
         assert not await foreign.has(kind, name), (kind, name)
+    for kind in BEYOND:
+        with pytest.raises(ClusterNotFoundError):
+            await admin.request("GET", f"{kind}/supervisor-nodes")
     for kind, name in (("ConfigMap", "of-somebody"), *(("PersistentVolumeClaim", name) for name in CLAIMS)):
         assert await foreign.has(kind, name), (kind, name)
     assert "Kept with everything stored: ha-shared-rwx, supervisor-state. CONFIRM=yes removes claims" in said
