@@ -56,7 +56,7 @@ _LOGS = ("", "/follow", "/latest", "/boots/{bootid}", "/boots/{bootid}/follow")
 _HOST_LOGS = ("", "/follow", "/boots/{bootid}", "/boots/{bootid}/follow")
 
 TABLE: tuple[Absent, ...] = (
-    # --- host, network ---
+    # --- host, network, time ---
     _no("POST", "/host/options", "No hostname D-Bus connection available"),
     _no("POST", "/host/reboot", "No reboot D-Bus connection available"),
     _no("POST", "/host/shutdown", "No shutdown D-Bus connection available"),
@@ -65,6 +65,8 @@ TABLE: tuple[Absent, ...] = (
     _no("GET", "/network/interface/{interface}/accesspoints", "Interface {interface} does not exist", 404),
     _no("POST", "/network/interface/{interface}/update", "Interface {interface} does not exist", 404),
     _no("POST", "/network/interface/{interface}/vlan/{vlan}", "Interface {interface} does not exist", 404),
+    _empty("/time/info", {"config": {"servers": [], "fallback_servers": []}}),
+    _no("POST", "/time/options", "No ntp D-Bus connection available"),
     # --- operating system ---
     _empty(
         "/os/info",

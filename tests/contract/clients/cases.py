@@ -271,8 +271,8 @@ REST = (
     no(MISSING, "network.update_interface", "none", model("NetworkInterfaceConfig", enabled=True)),
     no(MISSING, "network.access_points", "none"),
     no(MISSING, "network.save_vlan", "none", 7, model("VlanConfig", ipv4={"method": "auto"})),
-    no(MISSING, "time.info"),
-    no(MISSING, "time.set_options", model("TimeOptions", servers=["a.test"])),
+    ok("time.info", right=_has(config={"servers": [], "fallback_servers": []})),
+    no(BAD, "time.set_options", model("TimeOptions", servers=["a.test"])),
 )
 
 ABSENT = (
