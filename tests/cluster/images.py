@@ -20,6 +20,8 @@ MOSQUITTO = "docker.io/homeassistant/amd64-addon-mosquitto:7.1.0"
 GIT_SERVER = "localhost/git-server:1"
 PAGES = "localhost/addon-pages:1.0"
 """An add-on with a page, for the end-to-end tests of ingress only."""
+GUARDED = "localhost/addon-guarded:1.0"
+"""One that goes by who comes, for those of Docker's network."""
 
 SUPERVISOR_REQUIREMENTS = ("requirements/runtime.txt", "requirements/slim.py")
 
@@ -65,6 +67,12 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
         inputs=("ask.py", "serve.py", "page"),
         bases=(bases[STABLE],),
     )
+    guarded = Recipe(
+        name=GUARDED,
+        context=ours / "addon-guarded",
+        inputs=("nginx.conf", "run.sh"),
+        bases=(bases[STABLE],),
+    )
     return [
         Recipe(
             name=CORE,
@@ -100,7 +108,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
             inputs=("git-server", "addon-mosquitto/repository"),
             bases=(bases[STABLE],),
         ),
-        *([older, pages] if for_tests else []),
+        *([older, pages, guarded] if for_tests else []),
     ]
 
 

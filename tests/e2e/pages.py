@@ -1,4 +1,4 @@
-"""The add-on with a page, in the user's own folder of add-ons."""
+"""Add-ons with a page, in the user's own folder of add-ons: each has its manifest and its image in `tests/images`."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -9,22 +9,26 @@ from tests.cluster import paths
 from .house import Supervisor
 
 PAGES = "local_pages"
+"""It shows what pages do."""
+GUARDED = "local_guarded"
+"""It goes by who comes."""
 
 
 @asynccontextmanager
-async def installed(supervisor: Supervisor) -> AsyncIterator[None]:
+async def installed(supervisor: Supervisor, slug: str = PAGES) -> AsyncIterator[None]:
     """Installed and started inside of the block, whatever an earlier run left."""
-    folder = paths.from_environment().volumes / "shared" / "addons" / "local" / "pages"
+    name = slug.removeprefix("local_")
+    folder = paths.from_environment().volumes / "shared" / "addons" / "local" / name
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(paths.REPOSITORY / "tests" / "images" / "addon-pages" / "config.yaml", folder)
+    shutil.copy(paths.REPOSITORY / "tests" / "images" / f"addon-{name}" / "config.yaml", folder)
     assert (await supervisor.post("/store/reload")).status == 200
-    await supervisor.post(f"/addons/{PAGES}/uninstall")
-    assert (await supervisor.post(f"/store/addons/{PAGES}/install")).status == 200
-    assert (await supervisor.post(f"/addons/{PAGES}/options", ingress_panel=True)).status == 200
-    assert (await supervisor.post(f"/addons/{PAGES}/start")).status == 200
+    await supervisor.post(f"/addons/{slug}/uninstall")
+    assert (await supervisor.post(f"/store/addons/{slug}/install")).status == 200
+    assert (await supervisor.post(f"/addons/{slug}/options", ingress_panel=True)).status == 200
+    assert (await supervisor.post(f"/addons/{slug}/start")).status == 200
     try:
         yield
     finally:
-        assert (await supervisor.post(f"/addons/{PAGES}/uninstall")).status == 200
+        assert (await supervisor.post(f"/addons/{slug}/uninstall")).status == 200
         shutil.rmtree(folder)
         assert (await supervisor.post("/store/reload")).status == 200
