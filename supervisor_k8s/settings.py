@@ -17,7 +17,7 @@ QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
 DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
 """In a git URL; what is malformed is quoted without them."""
-ALLOWABLE = frozenset({"capabilities"})
+ALLOWABLE = frozenset({"capabilities", "host_network"})
 """Classes of what add-ons may ask for (model.compatibility.Allow)."""
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 WORKLOAD = re.compile(r"[-_.A-Za-z0-9]+")
@@ -222,8 +222,8 @@ class Settings:
     )
     """The built-in stores: slug to git URL, as JSON."""
     allow: frozenset[str] = _read("SUPERVISOR_K8S_ALLOW", _classes, default=frozenset())
-    """What add-ons may ask for beyond an ordinary container: `capabilities`. The namespace's Pod Security level
-    must let it pass, too."""
+    """What add-ons may ask for beyond an ordinary container, separated by commas: `capabilities`, `host_network`. The
+    namespace's Pod Security level must let it pass, too."""
     pull_timeout: float = _read("SUPERVISOR_K8S_PULL_TIMEOUT", _seconds, default=1800.0)
     """Seconds an image may take to arrive on a node."""
     cluster_address: str | None = _read("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", _address, default=None)

@@ -29,10 +29,12 @@ BY_SLUG: Mapping[str, Note] = {
     "core_cec_scan": Note(essential=("devices",)),
     "core_rpc_shutdown": Note(dispensable={"host_network": "the node's own address when it calls other computers"}),
     "core_silabs_flasher": Note(essential=("devices",)),
+    "core_silabs_multiprotocol": Note(essential=("devices",)),
     "core_vlc": Note(essential=("audio",)),
     "a0d7b954_motioneye": Note(dispensable={"host_network": _DISCOVERY, **_NO_DISKS}),
     "a0d7b954_nodered": Note(dispensable={"host_network": f"{_DISCOVERY}, and ports that flows open"}),
     "a0d7b954_nut": Note(essential=("devices",)),
+    "a0d7b954_spotify": Note(essential=("audio",)),
     "a0d7b954_ssh": Note(
         dispensable={
             "host_network": "the node's own network in the shell",
@@ -49,6 +51,8 @@ BY_SLUG: Mapping[str, Note] = {
             "SYS_ADMIN": "mounts of its own",
         }
     ),
+    "a0d7b954_zerotier": Note(essential=("devices",)),
+    "d5369777_local_audio": Note(essential=("audio",)),
     "d5369777_music_assistant": _MUSIC_ASSISTANT,
     "d5369777_music_assistant_beta": _MUSIC_ASSISTANT,
     "d5369777_music_assistant_nightly": _MUSIC_ASSISTANT,

@@ -19,6 +19,7 @@ class Allow(StrEnum):
     """Classes of requests that an administrator may allow."""
 
     CAPABILITIES = "capabilities"
+    HOST_NETWORK = "host_network"
 
 
 class Verdict(StrEnum):
@@ -80,7 +81,7 @@ class Report:
 DEVICES = "devices"
 _DEVICE_KEYS = ("devices", "usb", "uart", "gpio", "video")
 REQUESTS: Mapping[str, Request] = {
-    "host_network": Request("the node's own network", essential=True),
+    "host_network": Request("the node's own network", essential=True, allow=Allow.HOST_NETWORK),
     "host_pid": Request("the processes of the node", essential=True),
     "host_ipc": Request("the shared memory of the node", essential=True),
     "full_access": Request("all devices of the node", essential=True),

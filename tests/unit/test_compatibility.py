@@ -28,7 +28,6 @@ SAME = {
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"host_network": True}, "host_network (the node's own network)"),
         ({"host_pid": True}, "host_pid"),
         ({"host_ipc": True}, "host_ipc"),
         ({"full_access": True}, "full_access"),
@@ -68,6 +67,18 @@ def test_what_an_administrator_can_allow_is_told_with_the_setting() -> None:
         "To allow it, add capabilities to the setting SUPERVISOR_K8S_ALLOW."
     )
     assert report(config, {"capabilities"}).verdict is Verdict.RUNS
+
+
+def test_the_nodes_network_is_for_an_administrator_to_allow() -> None:
+    """It is named as what the manifest calls it; whoever does not need it gets it all the same where it is allowed."""
+    config = addon(host_network=True)
+    found = sentence(report(config, ()))
+    assert "It asks for host_network (the node's own network)" in found
+    assert found.endswith("add host_network to the setting SUPERVISOR_K8S_ALLOW.")
+    assert report(config, {"host_network"}).verdict is Verdict.RUNS
+    flows = replace(config, slug="a0d7b954_nodered")
+    assert report(flows, ()).verdict is Verdict.RUNS_WITHOUT
+    assert report(flows, {"host_network"}).verdict is Verdict.RUNS
 
 
 def test_the_setting_takes_every_class_that_there_is() -> None:

@@ -24,7 +24,7 @@ from jinja2 import Environment, StrictUndefined
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.link import MUTUAL_TLS, KeyPair, LinkKeys
-from supervisor_k8s.model.desired.security import idle_security
+from supervisor_k8s.model.desired.security import idle_security, on_node_network
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
@@ -82,13 +82,18 @@ stream {
 
 def has_link(config: AddonConfig, site: Site) -> bool:
     """Whether a pod of this add-on has the sidecar."""
-    return site.docker_network and config.ingress and config.startup != "once"
+    return _has_any(config, site) and config.ingress and config.startup != "once"
 
 
 def has_rule(config: AddonConfig, site: Site) -> bool:
     """Whether other pods appear in this add-on's as neighbours on Docker's network."""
-    database = site.docker_network and DATABASE in config.services
+    database = _has_any(config, site) and DATABASE in config.services
     return bool(site.pod_cidrs) and (database or has_link(config, site))
+
+
+def _has_any(config: AddonConfig, site: Site) -> bool:
+    """On the node's own network the addresses would be the node's."""
+    return site.docker_network and not on_node_network(config, site)
 
 
 def missed(config: AddonConfig, site: Site) -> tuple[str, ...]:

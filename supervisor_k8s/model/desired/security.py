@@ -21,6 +21,11 @@ def pod_security(site: Site) -> Manifest:
     return context
 
 
+def on_node_network(config: AddonConfig, site: Site) -> bool:
+    """Whether its pod has the node's own network, and shares its ports with whoever else is there."""
+    return bool(config.raw.get("host_network")) and Allow.HOST_NETWORK in site.allowed
+
+
 def program_security(config: AddonConfig, site: Site) -> Manifest | None:
     """The program's own context; None leaves the runtime's defaults as they are."""
     if not config.privileged or Allow.CAPABILITIES not in site.allowed:

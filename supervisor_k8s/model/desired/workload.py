@@ -23,7 +23,7 @@ from supervisor_k8s.model.desired.network import (
 )
 from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH, PULL_SECRETS
 from supervisor_k8s.model.desired.secrets import token_environment
-from supervisor_k8s.model.desired.security import idle_security, pod_security, program_security
+from supervisor_k8s.model.desired.security import idle_security, on_node_network, pod_security, program_security
 from supervisor_k8s.model.desired.volumes import folder_mounts, memory_volumes, shared_volume
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
@@ -108,6 +108,8 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "containers": [_program(config, launch, site), *([] if once else [_hold(config, site)]), *links],
         "volumes": [shared_volume(site), *memory, *link_volumes],
     }
+    if on_node_network(config, site):
+        spec["hostNetwork"] = True
     if setup := setup_containers(config, site):
         spec["initContainers"] = setup
     if once:
@@ -122,7 +124,8 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
 
 def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     once = config.startup == "once"
-    ports = container_ports(config, launch.ports)
+    # On the node's network a port that is named is one that no other pod there may name.
+    ports = () if on_node_network(config, site) else container_ports(config, launch.ports)
     security = program_security(config, site)
     container: dict[str, Any] = {
         "name": naming.ADDON_CONTAINER,
@@ -143,7 +146,8 @@ def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
 
 
 def _hold(config: AddonConfig, site: Site) -> Manifest:
-    port = watched_port(config)
+    # On the node's network there is one READY_PORT for all.
+    port = None if on_node_network(config, site) else watched_port(config)
     ready = {} if port is None else {"readinessProbe": readiness_probe()}
     return {
         "name": naming.HOLD_CONTAINER,
