@@ -1,8 +1,12 @@
 """Add-ons with a page, in the user's own folder of add-ons: each has its manifest and its image in `tests/images`."""
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
+
+import yaml
 
 from tests.cluster import paths
 
@@ -15,12 +19,14 @@ GUARDED = "local_guarded"
 
 
 @asynccontextmanager
-async def installed(supervisor: Supervisor, slug: str = PAGES) -> AsyncIterator[None]:
-    """Installed and started inside of the block, whatever an earlier run left."""
+async def installed(supervisor: Supervisor, slug: str = PAGES, **changes: Any) -> AsyncIterator[None]:
+    """Installed and started inside of the block, whatever an earlier run left. `changes` are to its manifest."""
     name = slug.removeprefix("local_")
     folder = paths.from_environment().volumes / "shared" / "addons" / "local" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(paths.REPOSITORY / "tests" / "images" / f"addon-{name}" / "config.yaml", folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    manifest = yaml.safe_load((paths.REPOSITORY / "tests/images" / f"addon-{name}" / "config.yaml").read_text())
+    (folder / "config.json").write_text(json.dumps({**manifest, **changes}))
     assert (await supervisor.post("/store/reload")).status == 200
     await supervisor.post(f"/addons/{slug}/uninstall")
     assert (await supervisor.post(f"/store/addons/{slug}/install")).status == 200

@@ -18,10 +18,10 @@ from tests.cluster import versions
 
 from . import node
 from .house import Core, Kubectl, Supervisor, becomes
-from .pages import GUARDED, installed
+from .pages import GUARDED, PAGES, installed
 
 LABELS = f"io.hass.addon={GUARDED}"
-SETTING = "SUPERVISOR_K8S_DOCKER_NETWORK"
+SETTINGS = {"SUPERVISOR_K8S_DOCKER_NETWORK": "auto", "SUPERVISOR_K8S_ALLOW": "host_network"}
 PAGE, DATABASE = 8099, 3306
 SUPERVISOR, NEIGHBOUR = "172.30.32.2", "172.30.33.2"
 PUBLISHED = "guarded-published"
@@ -44,15 +44,15 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module", autouse=True)
 def switched_on() -> Iterator[None]:
-    """The administrator has the setting on while these tests run."""
-    asyncio.run(_switch(f"{SETTING}=auto"))
+    """The administrator has it on while these tests run, and gives add-ons the node's own network."""
+    asyncio.run(_switch(*(f"{name}={value}" for name, value in SETTINGS.items())))
     yield
-    asyncio.run(_switch(f"{SETTING}-"))
+    asyncio.run(_switch(*(f"{name}-" for name in SETTINGS)))
 
 
-async def _switch(change: str) -> None:
+async def _switch(*changes: str) -> None:
     kubectl = Kubectl()
-    await kubectl.run("set", "env", "deployment/supervisor", "--containers=supervisor", change)
+    await kubectl.run("set", "env", "deployment/supervisor", "--containers=supervisor", *changes)
     await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
 
 
@@ -175,6 +175,21 @@ async def test_published_ports_are_no_way_around(guarded: Guarded) -> None:
                 assert (peer == node.LAN_CLIENT) is (policy == "Local")
                 answer = await becomes(partial(told, ports[DATABASE]), what="the published database answers")
                 assert answer == ["200", peer]
+
+
+async def test_an_addon_on_the_nodes_network(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> None:
+    """It has the node's address, and its page; nothing is set up there, for it would be set up for the node."""
+    async with installed(supervisor, PAGES, host_network=True):
+        info, pod = (await supervisor.get(f"/addons/{PAGES}/info")).data, await kubectl.pod(f"io.hass.addon={PAGES}")
+        assert (pod["spec"].get("hostNetwork"), "initContainers" in pod["spec"]) == (True, False)
+        assert info["ip_address"] == pod["status"]["hostIP"]
+        async with core.socket() as socket:
+            session = (await socket.supervisor("post", "/ingress/session"))["session"]
+
+        async def serves() -> bool:
+            return (await core.page(f"{info['ingress_entry']}/headers", session))[0] == 200
+
+        await becomes(serves, what="the page is served")
 
 
 @asynccontextmanager
