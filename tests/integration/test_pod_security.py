@@ -116,6 +116,21 @@ async def test_the_api_server_does_enforce(admin: Client, namespace: str) -> Non
         await try_pod(admin, namespace, "addon", workload(config, Allow.CAPABILITIES))
 
 
+async def test_the_api_server_takes_what_can_be_allowed(admin: Client, namespace: str) -> None:
+    """The node's network and capabilities, at the level that the manifests set."""
+    await enforce(admin, namespace, "privileged")
+    everything, at_the_node = site(allowed=frozenset(Allow)), 0
+    for number, config in enumerate(addons()):
+        try:
+            check_available(config, everything, core_version=None)
+        except SupervisorError:
+            continue
+        template = workload(config, *Allow)
+        await try_pod(admin, namespace, f"addon-{number}", template)
+        at_the_node += "hostNetwork" in template["spec"]
+    assert at_the_node >= 10
+
+
 async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
     """The program itself: Core runs, an add-on with a page is installed and runs, by what
     `manifests/components/baseline` sets; what it does without is told.
