@@ -263,6 +263,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         resolution=resolution,
         preferences=preferences,
     )
+    config_check = upkeep.config_check(core, preferences, site, run=one_offs.run)
     conditions = upkeep.work_conditions(preferences, resolution, host, own, stage)
     services = Services(
         access=Access(
@@ -284,7 +285,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             report=resolution.report,
             settle=resolution.settle,
         ),
-        config_check=upkeep.config_check(core, preferences, site, run=one_offs.run),
+        config_check=config_check,
         own=own,
         versions=versions,
         repositories=repositories,
@@ -338,6 +339,16 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             cluster=cluster,
             key_of=lambda live: key_of(live, addons),
             keys=lambda: (CORE_KEY, DNS_KEY, *map(addon_key, records.addons)),
+            faults=resolution,
+        ),
+        trusted_proxies=upkeep.trusted_proxies(
+            settings,
+            core,
+            config_check,
+            home_assistant=home_assistant,
+            volume=volume,
+            jobs=jobs,
+            preferences=preferences,
             faults=resolution,
         ),
         boot_failures=BootFailures(

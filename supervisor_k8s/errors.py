@@ -322,6 +322,12 @@ class CandidateInvalidError(RefusedError):
     error_key = "homeassistant_candidate_invalid_error"
 
 
+class ConfigurationNotEditableError(RefusedError):
+    """It stays as it is, and a person must do it."""
+
+    message = "configuration.yaml is left as it is: {reason}"
+
+
 class OneOffError(SupervisorError):
     """A program that was to run once gave no answer."""
 

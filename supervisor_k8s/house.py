@@ -38,6 +38,7 @@ from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.pod_troubles import PodTroubles
 from supervisor_k8s.services.store_faults import StoreFaults
+from supervisor_k8s.services.trusted_proxies import TrustedProxies
 from supervisor_k8s.state.records import Records
 
 _LOGGER = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class House:
     store_faults: StoreFaults
     pod_troubles: PodTroubles
     boot_failures: BootFailures
+    trusted_proxies: TrustedProxies
     stage: "Stage"
     own_url: str | None
 
@@ -97,7 +99,7 @@ class House:
             for begin in (*looking, self.services.repositories.run, self._talk_to_core):
                 tasks.create_task(begin())
             own = (self.services.versions.run, self.services.resolution.run, self.own_updates.run)
-            watching = (self.notices.run, self.log_keeper.run, self.pod_troubles.run)
+            watching = (self.notices.run, self.log_keeper.run, self.pod_troubles.run, self.trusted_proxies.run)
             for begin in (*own, *watching, self.addon_watchdog.run, self.core_watchdog.run):
                 tasks.create_task(begin())
             await until_done(self._finish_what_was_left, hindered=self._hindered)

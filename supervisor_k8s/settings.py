@@ -144,7 +144,6 @@ NOT_YET = {
     "SUPERVISOR_K8S_MANAGE_PUBLIC_GATEWAY": _GATEWAY,
     "SUPERVISOR_K8S_GATEWAY_HOSTNAME": _GATEWAY,
     "SUPERVISOR_K8S_GATEWAY_TLS_SECRET": _GATEWAY,
-    "SUPERVISOR_K8S_HA_TRUSTED_PROXIES": "trusted proxies written into Core's configuration",
 }
 """Variables of the specification whose feature is not there yet, with the feature: set, they are warned of."""
 
@@ -240,6 +239,9 @@ class Settings:
     172.30.33.2: `auto` where the cluster lets an init container have NET_ADMIN, `on` without asking it, `off` never."""
     pod_cidrs: tuple[str, ...] | None = _read("SUPERVISOR_K8S_POD_CIDRS", _cidrs, default=None)
     """Networks of the cluster's pods, separated by commas; read from the nodes when unset and where that is allowed."""
+    trusted_proxies: tuple[str, ...] = _read("SUPERVISOR_K8S_HA_TRUSTED_PROXIES", _cidrs, default=())
+    """Networks of proxies, separated by commas, from which Home Assistant takes the address of its visitor
+    (`X-Forwarded-For`); whoever is inside of one can pretend any. Its configuration is not touched when unset."""
     service_account: str = _read(
         "SUPERVISOR_K8S_SERVICE_ACCOUNT", _text, default="/var/run/secrets/kubernetes.io/serviceaccount"
     )

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 
 from supervisor_k8s.house import VERSION, Stage
 from supervisor_k8s.jobs import Jobs
-from supervisor_k8s.model.intent import Manifest
+from supervisor_k8s.model.intent import Manifest, Wanted
+from supervisor_k8s.model.issue import Faults
 from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import offered
+from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.remote.version_file import VersionFile
+from supervisor_k8s.services import trusted_proxies as trusted_proxies_service
 from supervisor_k8s.services.conditions import Conditions
 from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import FIRST_VERSION, Core
@@ -20,9 +23,11 @@ from supervisor_k8s.services.own_life import OwnLife, Rollouts
 from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.preferences import Preferences
 from supervisor_k8s.services.resolution import Resolution
+from supervisor_k8s.services.trusted_proxies import TrustedProxies
 from supervisor_k8s.services.versions import KnownFile, Versions
 from supervisor_k8s.settings import Settings
 from supervisor_k8s.state.records import Records
+from supervisor_k8s.state.storage import SharedVolume
 
 type Run = Callable[[Manifest], Awaitable[Ended]]
 """Has a Job done."""
@@ -59,6 +64,39 @@ async def first_version(chosen: str | None, versions: Versions) -> str:
 def config_check(core: Core, preferences: Preferences, site: Site, *, run: Run) -> ConfigCheck:
     """With the Core that runs, or would run."""
     return ConfigCheck(run=run, image=lambda: core.image_with_tag, timezone=lambda: preferences.timezone, site=site)
+
+
+def trusted_proxies(  # noqa: PLR0913 - what has a part in Core's restarts
+    settings: Settings,
+    core: Core,
+    check: ConfigCheck,
+    *,
+    home_assistant: HomeAssistant,
+    volume: SharedVolume,
+    jobs: Jobs,
+    preferences: Preferences,
+    faults: Faults,
+) -> TrustedProxies:
+    """Those that the settings name."""
+
+    async def restart() -> None:
+        if core.record.intent.wanted is Wanted.RUNNING:
+            await core.restart()
+
+    return TrustedProxies(
+        proxies=settings.trusted_proxies,
+        files=volume,
+        jobs=jobs,
+        neighbours=trusted_proxies_service.Neighbours(
+            version=lambda: core.running_version,
+            command=home_assistant.command,
+            check=check.candidate,
+            restart=restart,
+            former=lambda: preferences.get("trusted_proxies"),
+            remember=lambda proxies: preferences.set({"trusted_proxies": list(proxies)}),
+        ),
+        faults=faults,
+    )
 
 
 def own_life(  # noqa: PLR0913 - the parts that our own life touches

@@ -54,6 +54,7 @@ def connect(house: House) -> None:
     house.services.resolution.event.connect(send)
     house.services.resolution.event.connect(house.notices.on_event)
     house.home_assistant.on_connected(house.notices.tell_again)
+    house.home_assistant.on_connected(house.trusted_proxies.look_soon)
     house.images.ended.connect(functools.partial(tell_rate_limit, house.services.resolution))
     house.services.repositories.read.connect(house.store_faults.look)
     house.services.repositories.read.connect(lambda _: house.services.resolution.look_soon())

@@ -47,7 +47,7 @@ def _docstrings() -> dict[str, str]:
 def _default(item: "dataclasses.Field[object]") -> str:
     if not has_default(item):
         return "required"
-    if item.default in (None, frozenset()):
+    if item.default in (None, frozenset(), ()):
         return "none"
     if item.default is dataclasses.MISSING:
         assert item.default_factory is not dataclasses.MISSING

@@ -13,15 +13,12 @@ from supervisor_k8s.api.answers import CandidateCheck, CoreInfo, JobStarted, Sta
 from supervisor_k8s.api.logs import log_routes
 from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import CoreNotRunningError, RefusedError
-from supervisor_k8s.model.config_check import candidate_at, lost_paths
+from supervisor_k8s.model.config_check import CHECK_GROUP, CHECK_JOB, CHECK_REFERENCE, candidate_at, lost_paths
 from supervisor_k8s.model.desired.config_check import Candidate
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.status import AddonState
 
 GROUP = "home_assistant_core"
-CHECK_JOB, CHECK_REFERENCE = "docker_home_assistant_execute_command", "homeassistant"
-CHECK_GROUP = "container_homeassistant"
-"""Upstream's words: whoever asks for a second check at the same time gets the last one in the refusal."""
 _IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)(?!\n)$")
 
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)

@@ -17,6 +17,9 @@ from typing import Any
 
 from supervisor_k8s.errors import RefusedError
 
+CHECK_JOB, CHECK_REFERENCE = "docker_home_assistant_execute_command", "homeassistant"
+CHECK_GROUP = "container_homeassistant"
+"""Upstream's words: whoever asks for a second check at the same time gets the last one in the refusal."""
 SHARED = ("share",)
 ROOTS = (("addons", "data"), ("addon_configs",), SHARED)
 """Folders of the shared volume below which candidates are; the first two hold one folder for each add-on."""

@@ -47,6 +47,7 @@ class Cause(StrEnum):
     ADDON_RECORD_REBUILT = "addon_record_rebuilt"
     DOCKER_NETWORK_OFF = "docker_network_off"
     POD_CIDRS_UNKNOWN = "pod_cidrs_unknown"
+    PROXIES_NOT_TRUSTED = "proxies_not_trusted"
     RIGHTS_MISSING = "rights_missing"
     STATE_FILE_DAMAGED = "state_file_damaged"
     STATE_NOT_WRITTEN = "state_not_written"
@@ -80,6 +81,7 @@ COARSE: Mapping[Cause, str] = {
     Cause.ADDON_RECORD_REBUILT: "corrupt_filesystem",
     Cause.DOCKER_NETWORK_OFF: "fatal_error",
     Cause.POD_CIDRS_UNKNOWN: "fatal_error",
+    Cause.PROXIES_NOT_TRUSTED: "fatal_error",
     Cause.RIGHTS_MISSING: "fatal_error",
     Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
     Cause.STATE_NOT_WRITTEN: "fatal_error",

@@ -34,6 +34,8 @@ WORDS: Mapping[str, str] = {
     "Supervisor who asks: pages of many refuse to open. {message}",
     Cause.POD_CIDRS_UNKNOWN: "The networks of the cluster's pods are not known, so databases may refuse other add-ons. "
     "Please set SUPERVISOR_K8S_POD_CIDRS.",
+    Cause.PROXIES_NOT_TRUSTED: "Home Assistant does not trust the proxies of SUPERVISOR_K8S_HA_TRUSTED_PROXIES, and so "
+    "refuses who comes through them: {message}",
     Cause.RIGHTS_MISSING: "The Supervisor's account in the cluster may not: {message}. Please apply the manifests of "
     "the Supervisor's version.",
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",

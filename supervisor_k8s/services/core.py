@@ -123,6 +123,12 @@ class Core:
         return self.record.version
 
     @property
+    def running_version(self) -> str:
+        """Of the Core that runs, or would run."""
+        launch = self.record.intent.launch
+        return launch.version if launch is not None else self.record.version
+
+    @property
     def image(self) -> str:
         """The image without tag."""
         return self.record.image or self._official
@@ -135,7 +141,7 @@ class Core:
     @property
     def port(self) -> CorePort:
         """Where the Core that runs (or would run) listens."""
-        return core_port(self.record, self._running_version())
+        return core_port(self.record, self.running_version)
 
     def status(self) -> Status:
         return observe_core(self._pod())
@@ -154,7 +160,7 @@ class Core:
         address = self.address()
         if self._records.core is None or address == NO_ADDRESS:
             return None
-        by_token = not has_socket(self._running_version())
+        by_token = not has_socket(self.running_version)
         return Door(address=address, by_token=by_token, refresh_token=self.record.refresh_token if by_token else None)
 
     def info(self) -> Mapping[str, Any]:
@@ -181,7 +187,7 @@ class Core:
     def workload(self) -> Workload:
         """What the cluster is to hold: the frozen launch, and around it what follows Core's port."""
         launch = self.record.intent.launch
-        text = nginx_text(self._running_version(), self.port, self._site())
+        text = nginx_text(self.running_version, self.port, self._site())
         around = (
             *self._to.link_secrets(),
             link_config(text, self._site()),
@@ -353,10 +359,6 @@ class Core:
 
     async def _pods_gone(self) -> None:
         await self._cluster.until(lambda: not self._pods() or None, within=GRACE + GONE_MARGIN)
-
-    def _running_version(self) -> str:
-        launch = self.record.intent.launch
-        return launch.version if launch is not None else self.record.version
 
     def _pods(self) -> Sequence[Live]:
         return self._cluster.select("Pod", _LABELS)

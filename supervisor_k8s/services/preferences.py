@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "force_security": False,
         "disabled_checks": [],
         "updated_to": None,  # nobody's choice: the version of ourselves that the last update went to
+        "trusted_proxies": [],  # nor this: those that Home Assistant has from us
     }
 )
 

@@ -73,6 +73,13 @@ class SharedVolume:
         """
         await self._do(self._write, path, content, mode)
 
+    async def exchange(self, path: str, before: bytes, after: bytes, *, backup: str) -> None:
+        """Put another content in the place of the file at `path`, whole and at once, with its owner and mode; the
+        former one is then at `backup`, in the same directory. StorageError, too, when it is no plain file or does not
+        hold `before`: somebody else has written meanwhile.
+        """
+        await asyncio.to_thread(self._exchange, path, before, after, backup)
+
     async def read(self, path: str) -> bytes | None:
         """The file at `path`, at most READ_LIMIT bytes of it; None when it is absent or no plain file. No link is
         followed.
@@ -103,31 +110,25 @@ class SharedVolume:
 
     def _write(self, path: str, content: bytes, mode: int) -> None:
         *parents, name = _parts(path)
-        temporary = f".{name[:200]}.{secrets.token_hex(8)}"
         with self._directory(path, parents) as parent:
-            try:
-                descriptor = os.open(temporary, _NEW_FILE, mode, dir_fd=parent)
-                with os.fdopen(descriptor, "wb") as file:
-                    os.fchmod(descriptor, mode)
-                    file.write(content)
-                    file.flush()
-                    os.fsync(descriptor)
-                os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-                os.fsync(parent)
-            except OSError:
-                _unlink(temporary, parent)
-                raise
+            _put(name, parent, content, mode)
+
+    def _exchange(self, path: str, before: bytes, after: bytes, backup: str) -> None:
+        *parents, name = _parts(path)
+        with self._directory(path, parents) as parent:
+            descriptor = os.open(name, _OLD_FILE, dir_fd=parent)
+            found = os.fstat(descriptor)
+            content = _content(descriptor, len(before) + 1)
+            if content != before:
+                raise StorageError(f"{path} was changed by somebody else meanwhile")
+            for target, text in ((_parts(backup)[-1], before), (name, after)):
+                _put(target, parent, text, stat.S_IMODE(found.st_mode), owner=(found.st_uid, found.st_gid))
 
     def _read(self, path: str) -> bytes | None:
         *parents, name = _parts(path)
         try:
             with self._directory(path, parents) as parent:
-                descriptor = os.open(name, _OLD_FILE, dir_fd=parent)
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    os.close(descriptor)  # `fdopen` refuses a directory and leaves it open
-                    return None
-                with os.fdopen(descriptor, "rb") as file:
-                    return file.read(READ_LIMIT)
+                return _content(os.open(name, _OLD_FILE, dir_fd=parent), READ_LIMIT)
         except _MissingError:
             return None
 
@@ -185,6 +186,34 @@ def _mkdir(name: str, parent: int) -> None:
         os.mkdir(name, _FOLDER_MODE, dir_fd=parent)
     except FileExistsError:
         return
+
+
+def _content(descriptor: int, limit: int) -> bytes | None:
+    """Of a plain file, None of anything else; the descriptor is closed."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # `fdopen` refuses a directory and leaves it open
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(limit)
+
+
+def _put(name: str, parent: int, content: bytes, mode: int, *, owner: tuple[int, int] | None = None) -> None:
+    """Write aside, flush, rename."""
+    temporary = f".{name[:200]}.{secrets.token_hex(8)}"
+    try:
+        descriptor = os.open(temporary, _NEW_FILE, mode, dir_fd=parent)
+        with os.fdopen(descriptor, "wb") as file:
+            if owner is not None:
+                os.fchown(descriptor, *owner)
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
+        os.fsync(parent)
+    except OSError:
+        _unlink(temporary, parent)
+        raise
 
 
 def _unlink(name: str, parent: int) -> None:

@@ -221,3 +221,26 @@ async def test_a_disk_that_does_not_read_is_damage(share: Path) -> None:
     with pytest.raises(StorageError):
         await hostile.make_directories(["link/x"])
     assert [is_damage(error) for error in (*told, state.value)] == [True, False, True]
+
+
+async def test_a_file_is_exchanged_for_what_was_read_only(share: Path, outside: Path) -> None:
+    """Its mode and owner stay, and what it held lies beside it; neither a link nor what somebody wrote meanwhile is
+    touched.
+    """
+    volume, file = SharedVolume(share), share / "homeassistant" / "configuration.yaml"
+    file.parent.mkdir()
+    file.write_bytes(b"old")
+    file.chmod(0o604)
+    owner = file.stat().st_uid, file.stat().st_gid
+    await volume.exchange("homeassistant/configuration.yaml", b"old", b"new", backup="homeassistant/kept")
+    assert (file.read_bytes(), (file.parent / "kept").read_bytes()) == (b"new", b"old")
+    assert (file.stat().st_mode & 0o777, (file.stat().st_uid, file.stat().st_gid)) == (0o604, owner)
+    for wrong in (b"old", b"ne", b"newer"):
+        with pytest.raises(StorageError, match="changed by somebody else"):
+            await volume.exchange("homeassistant/configuration.yaml", wrong, b"lost", backup="homeassistant/kept")
+    file.unlink()
+    file.symlink_to(outside / "sub" / "precious")
+    with pytest.raises(StorageError, match="symbolic link"):
+        await volume.exchange("homeassistant/configuration.yaml", b"mine", b"lost", backup="homeassistant/kept")
+    assert untouched(outside)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["configuration.yaml", "kept"]
