@@ -75,6 +75,8 @@ class FakeCluster:
         self.known_nodes: list[Object] | None = None
         """What a list of nodes has; None where we may not ask."""
         self.metrics: dict[str, Object] = {}
+        self.stats: dict[str, Object] = {}
+        """What kubelets measured, by the pod."""
         self.followers = 0
         """How many logs are being followed."""
         self.slow_stop = False
@@ -188,9 +190,13 @@ class FakeCluster:
             container["image"] = images.get(container["name"], container["image"])
         self.put(new)
 
-    async def pod_metrics(self, pod: str) -> Object | None:
-        self._call("pod_metrics", "Pod", pod)
-        return self.metrics.get(pod)
+    async def pod_stats(self, pod: Mapping[str, Any]) -> Object | None:
+        self._call("pod_stats", "Pod", pod["metadata"]["name"])
+        return self.stats.get(pod["metadata"]["name"])
+
+    async def pod_metrics(self, pod: Mapping[str, Any]) -> Object | None:
+        self._call("pod_metrics", "Pod", pod["metadata"]["name"])
+        return self.metrics.get(pod["metadata"]["name"])
 
     async def write_stdin(self, pod: str, container: str, content: bytes) -> None:
         self._call("write_stdin", "Pod", pod)

@@ -69,7 +69,7 @@ class Client:
     async def close(self) -> None:
         await self._api.close()
 
-    async def request(
+    async def request(  # noqa: PLR0913 - what a request consists of
         self,
         method: str,
         path: str,
@@ -77,8 +77,10 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = JSON,
+        host: str | None = None,
     ) -> dict[str, Any]:
-        """The answer's JSON object, within REQUEST_WAIT from when it is our turn.
+        """The answer's JSON object, within REQUEST_WAIT from when it is our turn. `host` is another server of the
+        cluster's than the API server, `https://…`; the cluster's authority must have signed its certificate.
 
         ClusterRefusedError, ClusterNotFoundError, ClusterConflictError, ClusterExpiredError, ClusterUnavailableError.
         """
@@ -87,7 +89,7 @@ class Client:
                 self._may_write()
             with _translated(method):
                 limit = aiohttp.ClientTimeout(total=REQUEST_WAIT)
-                response = await self._call(method, path, query, limit, body, content_type)
+                response = await self._call(method, path, query, limit, body, content_type, host)
                 async with response:
                     content = await response.read()
         metrics.CLUSTER_REQUESTS.labels(verb=method, code=str(response.status)).inc()
@@ -159,6 +161,7 @@ class Client:
         limit: aiohttp.ClientTimeout,
         body: Any = None,
         content_type: str = JSON,
+        host: str | None = None,
     ) -> aiohttp.ClientResponse:
         """The open response."""
         response: aiohttp.ClientResponse = await self._api.call_api(
@@ -170,6 +173,7 @@ class Client:
             auth_settings=["BearerToken"],
             _preload_content=False,
             _request_timeout=limit,
+            _host=host,
         )
         if response.status == HTTPStatus.UNAUTHORIZED:
             self._credentials.renew()

@@ -11,6 +11,7 @@ from supervisor_k8s.cluster.apply import Applier
 from supervisor_k8s.cluster.cache import Cache, Listener
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.kinds import KINDS, rights
+from supervisor_k8s.cluster.kubelets import Kubelets
 from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.cluster.watch import Pace, Watches
 from supervisor_k8s.errors import ClusterRefusedError
@@ -31,6 +32,9 @@ class Cluster:
         self._cache = Cache()
         self._applier = Applier(client=client, cache=self._cache, namespace=namespace)
         self._pods = Pods(client=client, namespace=namespace)
+        self._kubelets = Kubelets(
+            client=client, may_ask=lambda: self._may_see_nodes({"verb": "get", "subresource": "stats"})
+        )
         self._watches = Watches(
             client=client, cache=self._cache, namespace=namespace, selector=owner_selector(), pace=pace
         )
@@ -155,9 +159,13 @@ class Cluster:
         events: list[Live] = found["items"]
         return events
 
-    async def pod_metrics(self, pod: str) -> Live | None:
-        """What a pod uses; None when nobody measured it."""
-        return await self._pods.metrics(pod)
+    async def pod_stats(self, pod: Live) -> Live | None:
+        """What a pod uses, by its kubelet; None when that did not measure it, or we may not ask."""
+        return await self._kubelets.measured(pod)
+
+    async def pod_metrics(self, pod: Live) -> Live | None:
+        """What a pod uses, by the metrics API; None when nobody measured it."""
+        return await self._pods.metrics(pod["metadata"]["name"])
 
     async def write_stdin(self, pod: str, container: str, content: bytes) -> None:
         """Write to the standard input of a container's program; see `Pods.write`."""

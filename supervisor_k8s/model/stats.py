@@ -1,7 +1,8 @@
 """What a program uses, in the figures of Home Assistant's API, read off the cluster's own. Pure.
 
-From the metrics API come processor and memory; nobody measures a container's network and disk there, so these stay 0,
-which clients can show where null breaks them. As upstream counts, 100 % of the processor is all of its cores.
+From the metrics API come processor and memory, from a kubelet's summary the pod's network, too. Nobody measures what a
+container reads and writes on disks. What is not known is 0, which clients can show where null breaks them. As upstream
+counts, 100 % of the processor is all of its cores.
 """
 
 from dataclasses import dataclass
@@ -23,17 +24,46 @@ class Capacity:
     memory: int
 
 
-def stats(measured: Live | None, pod: Live, container: str, node: Capacity) -> dict[str, Any]:
-    """Figures of one container. `measured` is its pod's PodMetrics object, None when there is none."""
-    containers: Any = (measured or {}).get("containers", ())
-    usage: Live = next((item["usage"] for item in containers if item["name"] == container), {})
-    memory, limit = int(quantity(usage.get("memory", "0"))), _limit(pod, container) or node.memory
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a program uses: cores, bytes; and bytes that came into its pod and left it, since the pod began."""
+
+    cores: float = 0.0
+    memory: int = 0
+    received: int = 0
+    sent: int = 0
+
+
+def from_metrics(measured: Live, container: str) -> Usage:
+    """Of a container in a PodMetrics object."""
+    usage: Live = next((item["usage"] for item in measured.get("containers", ()) if item["name"] == container), {})
+    return Usage(cores=quantity(usage.get("cpu", "0")), memory=int(quantity(usage.get("memory", "0"))))
+
+
+def from_summary(measured: Live, container: str) -> Usage:
+    """Of a container in the PodStats of a kubelet's summary, which leaves out what it does not know."""
+    found: Live = next((item for item in measured.get("containers") or () if item["name"] == container), {})
+    network = measured.get("network") or {}
+    interfaces = network.get("interfaces") or [network]
+    return Usage(
+        cores=found.get("cpu", {}).get("usageNanoCores", 0) / 1e9,
+        memory=found.get("memory", {}).get("workingSetBytes", 0),
+        received=sum(interface.get("rxBytes", 0) for interface in interfaces),
+        sent=sum(interface.get("txBytes", 0) for interface in interfaces),
+    )
+
+
+def stats(usage: Usage, pod: Live, container: str, node: Capacity) -> dict[str, Any]:
+    """Figures of one container."""
+    limit = _limit(pod, container) or node.memory
     return {
         **nothing(),
-        "cpu_percent": round(quantity(usage.get("cpu", "0")) / node.cores * 100, 2) if node.cores else 0.0,
-        "memory_usage": memory,
+        "cpu_percent": round(usage.cores / node.cores * 100, 2) if node.cores else 0.0,
+        "memory_usage": usage.memory,
         "memory_limit": limit,
-        "memory_percent": round(memory / limit * 100, 2) if limit else 0.0,
+        "memory_percent": round(usage.memory / limit * 100, 2) if limit else 0.0,
+        "network_rx": usage.received,
+        "network_tx": usage.sent,
     }
 
 

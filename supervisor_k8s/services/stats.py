@@ -1,23 +1,23 @@
-"""What Core, add-ons and ourselves use, as the cluster's metrics API says.
+"""What Core, add-ons and ourselves use: as the kubelets say where we may ask them, else as the metrics API does.
 
-Many small clusters have none (metrics-server is an extra): all figures are 0 then, and the log says so once.
+Many small clusters have neither for us (metrics-server is an extra): all figures are 0 then, and the log says so once.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from supervisor_k8s.errors import ClusterError
 from supervisor_k8s.model import stats
 from supervisor_k8s.model.program import OWN_KEY, pod_that_counts, program_of
-from supervisor_k8s.model.stats import Capacity
+from supervisor_k8s.model.stats import Capacity, Usage
 from supervisor_k8s.model.status import Live
 
 _LOGGER = logging.getLogger(__name__)
 WAIT = 4.0
-"""Seconds for an answer: Core gives up on us after 10."""
+"""Seconds for each of both answers: Core gives up on us after 10."""
 
 
 class StatsCluster(Protocol):
@@ -25,7 +25,10 @@ class StatsCluster(Protocol):
 
     def select(self, kind: str, labels: Mapping[str, str]) -> Sequence[Live]: ...
 
-    async def pod_metrics(self, pod: str) -> Live | None:
+    async def pod_stats(self, pod: Live) -> Live | None:
+        """PodStats of a pod; None when it was not measured, or we may not ask. ClusterError."""
+
+    async def pod_metrics(self, pod: Live) -> Live | None:
         """PodMetrics of a pod; None when it was not measured, or nothing is. ClusterError."""
 
 
@@ -37,7 +40,7 @@ class Stats:
         self._own = own_pod
         self._own_container = own_container
         self._node = Capacity(cores=os.cpu_count() or 0, memory=_memory())
-        self._said = False
+        self._said: set[str] = set()
 
     async def of(self, key: str) -> dict[str, Any]:
         """Figures of `homeassistant`, `addon/<slug>` or `supervisor`. Nodes are taken to be like ours."""
@@ -48,22 +51,28 @@ class Stats:
             pod = pod_that_counts(self._cluster.select("Pod", labels))
         if pod is None:
             return stats.nothing()
-        return stats.stats(await self._measured(pod), pod, container, self._node)
+        return stats.stats(await self._usage(pod, container), pod, container, self._node)
 
-    async def _measured(self, pod: Live) -> Live | None:
-        name = pod.get("metadata", {}).get("name", "")
+    async def _usage(self, pod: Live, container: str) -> Usage:
+        if found := await self._measured(self._cluster.pod_stats, pod, "its kubelet"):
+            return stats.from_summary(found, container)
+        if found := await self._measured(self._cluster.pod_metrics, pod, "the metrics API"):
+            return stats.from_metrics(found, container)
+        self._say("Processor and memory of programs are shown as 0: is there a metrics-server?")
+        return Usage()
+
+    async def _measured(self, ask: Callable[[Live], Awaitable[Live | None]], pod: Live, whom: str) -> Live | None:
         try:
             async with asyncio.timeout(WAIT):
-                found = await self._cluster.pod_metrics(name)
-            why = "this pod was not measured, or nothing is: is there a metrics-server?"
-        except ClusterError as error:
-            found, why = None, str(error)
-        except TimeoutError:
-            found, why = None, f"no answer within {WAIT:.0f} s"
-        if found is None and not self._said:
-            _LOGGER.info("Processor and memory of programs are shown as 0 where the metrics API does not say: %s", why)
-            self._said = True
-        return found
+                return await ask(pod)
+        except (ClusterError, TimeoutError) as error:
+            self._say(f"What a pod uses cannot be asked of {whom}: {error or f'no answer within {WAIT:.0f} s'}")
+            return None
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            _LOGGER.info("%s", sentence)
 
 
 def _memory() -> int:

@@ -1,6 +1,6 @@
-"""What programs use, from the cluster's metrics API."""
+"""What programs use, from the kubelets and the cluster's metrics API."""
 
-from supervisor_k8s.errors import ClusterRefusedError
+from supervisor_k8s.errors import ClusterRefusedError, ClusterUnavailableError
 from supervisor_k8s.model import naming
 from tests.contract.house import CLI_TOKEN, Home
 
@@ -28,6 +28,21 @@ async def test_figures(home: Home) -> None:
         assert (found.memory_usage, found.network_rx, found.blk_read) == (64 * 2**20, 0, 0)
         assert 0 < found.cpu_percent <= 10
         assert 0 < found.memory_percent < 100
+
+
+async def test_figures_of_the_kubelets(home: Home) -> None:
+    """Where we may ask them they come first, and tell the network, too; one that cannot be asked is no hindrance."""
+    measure(home, "homeassistant-0", "homeassistant")
+    measured = {"name": "homeassistant", "cpu": {"usageNanoCores": 1}, "memory": {"workingSetBytes": 5}}
+    home.cluster.stats["homeassistant-0"] = {
+        "containers": [measured],
+        "network": {"name": "eth0", "rxBytes": 7, "txBytes": 8},
+    }
+    found = await home.client().homeassistant.stats()
+    assert (found.memory_usage, found.network_rx, found.network_tx) == (5, 7, 8)
+    home.cluster.fail("pod_stats", ClusterUnavailableError("certificate signed by unknown authority"))
+    found = await home.client().homeassistant.stats()
+    assert (found.memory_usage, found.network_rx) == (64 * 2**20, 0)
 
 
 async def test_a_cluster_without_a_metrics_api(home: Home) -> None:

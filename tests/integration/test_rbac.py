@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import yaml
 
 from supervisor_k8s.cluster.client import MERGE_PATCH, Client
@@ -63,9 +64,10 @@ async def test_facts_of_nodes(plane: ControlPlane, admin: Client, namespace: str
     assert rights.granted(rights.NODES) <= did.used
 
 
-async def test_the_component_for_nodes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("component", ["nodes", "stats"])
+async def test_a_component_with_a_right(tmp_path: Path, component: str) -> None:
     """It grants its right to the Supervisor of the overlay's own namespace."""
-    objects = await rendered(tmp_path / "overlay", "nodes", namespace="elsewhere")
+    objects = await rendered(tmp_path / "overlay", component, namespace="elsewhere")
     account = {"kind": "ServiceAccount", "name": objects["ServiceAccount"]["metadata"]["name"]}
     assert objects["ClusterRoleBinding"]["subjects"] == [{**account, "namespace": "elsewhere"}]
     assert objects["ClusterRoleBinding"]["roleRef"]["name"] == objects["ClusterRole"]["metadata"]["name"]

@@ -1,9 +1,10 @@
-"""cluster/credentials.py: a pod's service account, as kubelet lays it out and renews it."""
+"""cluster/credentials.py: a pod's service account, as kubelet lays it out and renews it; and whom else it is shown."""
 
 import datetime as dt
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.credentials import Credentials
+from supervisor_k8s.cluster.kubelets import Kubelets
 from supervisor_k8s.errors import ClusterError, ClusterUnavailableError
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
@@ -32,6 +34,7 @@ class ApiServer:
     right: str = "one"
     seen: list[str] = field(default_factory=list)
     client: Client = field(init=False)
+    authority: "Pair" = field(init=False)
 
     async def answer(self, request: web.Request) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
@@ -42,29 +45,38 @@ class ApiServer:
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[ApiServer]:
     """An API server whose authority is as plain as those of old clusters: no key identifiers, no usages."""
-    authority, authority_key = certificate("old cluster", None)
-    own, own_key = certificate("127.0.0.1", (authority, authority_key))
-    (tmp_path / "ca.crt").write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    made = ApiServer(tmp_path)
+    made.authority = certificate("old cluster", None)
+    (tmp_path / "ca.crt").write_bytes(made.authority[0].public_bytes(serialization.Encoding.PEM))
     (tmp_path / "token").write_text("one")
-    pair = tmp_path / "pair.pem"
+    async with serving(tmp_path, made.answer, signed_by=made.authority) as port:
+        variables = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(port)}
+        made.client = Client(Credentials.of_pod(variables, tmp_path))
+        yield made
+        await made.client.close()
+
+
+type Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(folder: Path, answer: Handler, *, signed_by: Pair) -> AsyncIterator[int]:
+    """A server on 127.0.0.1, with TLS; gives its port."""
+    own, own_key = certificate("127.0.0.1", signed_by)
+    pair = folder / f"pair-{own.serial_number}.pem"
     private = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     pem = serialization.Encoding.PEM
     pair.write_bytes(own.public_bytes(pem) + own_key.private_bytes(pem, *private))
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(pair)
-    made = ApiServer(tmp_path)
     app = web.Application()
-    app.router.add_get("/{path:.*}", made.answer)
+    app.router.add_get("/{path:.*}", answer)
     listening = TestServer(app, scheme="https")
     await listening.start_server(ssl=tls)
-    variables = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(listening.port)}
-    made.client = Client(Credentials.of_pod(variables, tmp_path))
-    yield made
-    await made.client.close()
+    assert listening.port is not None
+    yield listening.port
     await listening.close()
-
-
-type Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
 
 
 def certificate(name: str, issuer: Pair | None) -> Pair:
@@ -125,3 +137,56 @@ def test_address(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("any")
     variables = {**VARIABLES, "KUBERNETES_SERVICE_HOST": "fd00::1"}
     assert Credentials.of_pod(variables, tmp_path).configuration.host == "https://[fd00::1]:443"
+
+
+POD = {"metadata": {"uid": "u1"}, "status": {"hostIP": "127.0.0.1"}}
+SUMMARY = {"pods": [{"podRef": {"uid": "u0"}}, {"podRef": {"uid": "u1"}, "containers": []}]}
+
+
+@dataclass
+class Kubelet:
+    """Tells its summary; remembers who asked."""
+
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.seen.append((request.path, request.headers["Authorization"]))
+        return web.json_response(SUMMARY)
+
+
+async def test_a_kubelet_that_the_cluster_vouches_for(server: ApiServer) -> None:
+    """It gets our token, and is asked once for all its pods; a pod that it does not know was not measured."""
+    kubelet = Kubelet()
+    async with serving(server.folder, kubelet.answer, signed_by=server.authority) as port:
+        kubelets = Kubelets(client=server.client, may_ask=yes, port=port)
+        assert await kubelets.measured(POD) == SUMMARY["pods"][1]
+        assert await kubelets.measured({**POD, "metadata": {"uid": "u2"}}) is None
+        assert await kubelets.measured({"metadata": {"uid": "u1"}, "status": {}}) is None
+    assert kubelet.seen == [("/stats/summary", "Bearer one")]
+
+
+async def test_a_kubelet_that_nobody_vouches_for(server: ApiServer) -> None:
+    """It never sees our token; nor is it asked again at once."""
+    kubelet = Kubelet()
+    async with serving(server.folder, kubelet.answer, signed_by=certificate("itself", None)) as port:
+        kubelets = Kubelets(client=server.client, may_ask=yes, port=port)
+        with pytest.raises(ClusterUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            await kubelets.measured(POD)
+        assert await kubelets.measured(POD) is None
+    assert kubelet.seen == []
+
+
+async def test_no_right_to_ask_kubelets(server: ApiServer) -> None:
+    """Then none is asked."""
+    kubelet = Kubelet()
+    async with serving(server.folder, kubelet.answer, signed_by=server.authority) as port:
+        assert await Kubelets(client=server.client, may_ask=no, port=port).measured(POD) is None
+    assert kubelet.seen == []
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
