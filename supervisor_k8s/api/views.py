@@ -40,6 +40,7 @@ from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.options import ui_schema
 from supervisor_k8s.model.rating import security_rating
 from supervisor_k8s.model.status import AddonState
+from supervisor_k8s.model.webui import webui_address
 from supervisor_k8s.services.host import FEATURES, GIB, Disk, Interface, Machine
 
 NETWORK_NAME = "hassio"
@@ -345,7 +346,7 @@ def _chosen(addon: ShownAddon) -> Chosen:
         "network_description": config.ports_description,
         "services": list(config.services),
         "discovery": list(config.discovery),
-        "webui": config.webui,
+        "webui": webui_address(config.webui, options=addon.options, ports=ports),
         "audio_input": user.get("audio_input"),
         "audio_output": user.get("audio_output"),
         "auto_update": bool(user.get("auto_update", False)),

@@ -25,6 +25,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.link import MUTUAL_TLS, KeyPair, LinkKeys
 from supervisor_k8s.model.desired.security import idle_security, on_node_network
+from supervisor_k8s.model.desired.streams import head
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
@@ -48,25 +49,8 @@ _NGINX_CONF = "nginx.conf"
 
 # The pod's own address is the one that was dialled: programs listen there, and not always on 127.0.0.1.
 _NGINX = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False).from_string(  # noqa: S701
-    """\
-include /etc/nginx/modules-enabled/*.conf;
-daemon off;
-pid /tmp/nginx.pid;
-worker_processes 1;
-worker_rlimit_nofile 4096;
-error_log stderr notice;
-
-events {
-    worker_connections 2048;
-}
-
-stream {
-    access_log off;
-    proxy_timeout 24h;
-    proxy_connect_timeout 10s;
-    proxy_socket_keepalive on;
-    tcp_nodelay on;
-
+    head("daemon off;", "pid /tmp/nginx.pid;", connect="10s")
+    + """
     server {
         listen {{ link_port }} ssl so_keepalive=on;
 """

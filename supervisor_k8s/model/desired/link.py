@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, StrictUndefined
 
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.streams import head
 from supervisor_k8s.model.intent import CoreRecord, Manifest
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.versions import at_least
@@ -56,24 +57,8 @@ MUTUAL_TLS = """\
 # `auth_request` asks Core and drops its answer's body; `try_files` runs after it, `return` alone would run before. Not
 # 404 in `error_page`: that is also what `internal` answers to somebody who asks for /port.
 _NGINX = (
-    """\
-include /etc/nginx/modules-enabled/*.conf;
-user root;
-worker_processes 1;
-worker_rlimit_nofile 4096;
-error_log stderr notice;
-
-events {
-    worker_connections 2048;
-}
-
-stream {
-    access_log off;
-    proxy_timeout 24h;
-    proxy_connect_timeout 5s;
-    proxy_socket_keepalive on;
-    tcp_nodelay on;
-
+    head("user root;")
+    + """
     server {
         listen {{ address }}:{{ supervisor_port }} so_keepalive=on;
         proxy_pass {{ supervisor }}:80;
