@@ -247,10 +247,13 @@ async def _give_init_container(kubectl: Kubectl, slug: str) -> None:
 
 
 async def _core_is_back(core: Core, supervisor: Supervisor) -> None:
-    """Core serves its users and the Supervisor is connected to it."""
+    """Core serves its users and the Supervisor is connected to it. A login of the last second before the power went is
+    not on Core's disk yet: who was logged in logs in again.
+    """
 
     async def answers() -> bool:
         try:
+            await core.enter()
             entries = await core.get("/api/config/config_entries/entry?domain=hassio")
         except (aiohttp.ClientError, AssertionError):
             return False
