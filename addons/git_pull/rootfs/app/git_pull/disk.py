@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from git_pull.changes import Disk
@@ -12,6 +12,8 @@ from git_pull.tree import parents
 
 CHECKED = (".yaml", ".yml", ".py", ".json")
 """Files that Core's checker may read."""
+BY_PEOPLE = (".yaml", ".yml", ".py")
+"""Those of them that Home Assistant does not write by itself while it starts."""
 NOT_CHECKED = {"www", "deps", "tts", "image", "media", "backups", "__pycache__"}
 
 
@@ -36,16 +38,17 @@ def read_disk(live: Path, paths: Iterable[str], *, like: str) -> Disk:
     return Disk(ids, odd)
 
 
-def fingerprint(live: Path) -> str:
-    """Another one when a file that Core's checker may read was made, changed or deleted."""
+def fingerprint(live: Path, kinds: tuple[str, ...] = CHECKED, *, but: Collection[str] = ()) -> str:
+    """Another one when a file that Core's checker may read was made, changed or deleted; not for paths of `but`."""
     digest = hashlib.sha256()
     for folder, folders, files in os.walk(live):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in NOT_CHECKED)
         for name in sorted(files):
-            if name.endswith(CHECKED):
-                path = Path(folder, name)
+            path = Path(folder, name)
+            below = path.relative_to(live).as_posix()
+            if name.endswith(kinds) and below not in but:
                 about = path.lstat()
-                digest.update(f"{path.relative_to(live)}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+                digest.update(f"{below}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
     return digest.hexdigest()
 
 

@@ -17,6 +17,10 @@ class GitError(GitPullError):
     """The git program failed, or whom it asked."""
 
 
+class SignatureError(GitPullError):
+    """The commit is not signed by anybody whom the user trusts; nothing was changed."""
+
+
 class ClashError(GitPullError):
     """The disk and the repository both changed; nothing was changed."""
 
@@ -30,7 +34,11 @@ class HomeError(GitPullError):
 
 
 class RestartError(GitPullError):
-    """Home Assistant was not restarted, or does not come up."""
+    """Home Assistant does not come up as it should."""
+
+
+class ReturnedError(GitPullError):
+    """Home Assistant did not come up with a commit, so the one before is live again."""
 
 
 class ChangedMeanwhileError(GitPullError):

@@ -18,13 +18,18 @@ def blob_id(path: Path, *, like: str) -> str:
     return digest.hexdigest()
 
 
-def copy(source: Path, target: Path, *, mode: int) -> None:
-    """Made new, and on the disk when this returns. `mode` are the permission bits."""
+def copy(source: Path, target: Path, *, mode: int, keep_time: bool = False) -> None:
+    """Made new, and on the disk when this returns. `mode` are the permission bits; `keep_time`: it is as old as the
+    source, so that it can take its place again and nobody sees a change.
+    """
     with source.open("rb") as given, target.open("xb") as made:
+        about = os.fstat(given.fileno())
         while chunk := given.read(_CHUNK):
             made.write(chunk)
         made.flush()
         os.fchmod(made.fileno(), mode)
+        if keep_time:
+            os.utime(made.fileno(), ns=(about.st_atime_ns, about.st_mtime_ns))
         os.fsync(made.fileno())
 
 

@@ -11,7 +11,9 @@ from git_pull import files
 class Memory:
     """`live` is the commit of `repository` that is live. `owed` are the changed files for which Home Assistant has not
     been restarted yet. `refused` is what was tried last and not taken, with Core's `sentences`: to be tried again when
-    anything of it is another one.
+    anything of it is another one. `good` is the commit that was live when nothing was owed, the one to return to.
+    `version` is the Core that took the live one; `bad` is what Home Assistant did not come up with, and `trouble` how
+    that was seen. `held` waits, because the user went back to another commit when the repository had this one.
     """
 
     repository: str = ""
@@ -19,6 +21,11 @@ class Memory:
     owed: tuple[str, ...] = ()
     refused: str | None = None
     sentences: tuple[str, ...] = ()
+    good: str | None = None
+    version: str = ""
+    bad: str | None = None
+    trouble: str = ""
+    held: str | None = None
 
 
 def load(path: Path) -> Memory:

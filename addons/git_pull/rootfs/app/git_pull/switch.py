@@ -3,11 +3,13 @@
 A mounted `/config` cannot be exchanged by one rename, so the exchange is written down first. Below `.git_pull` in the
 configuration, so on the same volume, lie the new files, copies of those that go, and then, last and in one step, the
 plan. From then on the plan is carried out, by us or by our next start: each file is replaced by a rename. A file that
-somebody changed meanwhile turns it around: what was replaced is put back, and the change of the user's stays.
+somebody changed meanwhile turns it around: what was replaced is put back, and the change of the user's stays. So does
+whoever made a plan that was not sure yet, or our next start.
 """
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +19,7 @@ from git_pull import files
 from git_pull.changes import Changes
 from git_pull.disk import read_disk
 from git_pull.errors import ChangedMeanwhileError
+from git_pull.restore import script
 from git_pull.tree import OWN_FOLDER, parents
 
 PLAN, NEW, OLD = "plan.json", "new", "old"
@@ -34,21 +37,28 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a candidate is of. `kept` is a folder for copies of the user's files that it replaces."""
+    """What a candidate is of. `kept` is a folder for copies of the user's files that it replaces, `restore` a program
+    that brings them back. `first`: nothing is of the repository yet, so that program takes away what was not there.
+    `sure`: the candidate is known to be good; otherwise it is live on trial, until `make_sure` or `take_back`.
+    """
 
     commit: str
     repository: str
     kept: Path
+    restore: Path
+    first: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`back`: it was turned around, and what it has done is taken back."""
+    """`back`: it was turned around, and what it has done is taken back. `sure`: as of its Target."""
 
     commit: str
     repository: str
     steps: tuple[Step, ...]
     back: bool = False
+    sure: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -61,6 +71,8 @@ class Switch:
     def __init__(self, live: Path) -> None:
         self._live = live
         self._folder = live / OWN_FOLDER
+        self._turn = threading.RLock()
+        """Held by who exchanges files: a pass that is told to end leaves its thread behind for a moment."""
 
     # --- before ----------------------------------------------------------------------------------------------
 
@@ -79,17 +91,19 @@ class Switch:
             if path in changes.taken:
                 _keep(self._folder / OLD / str(number), target.kept / path)
             steps.append(step)
+        _write_restore(changes.taken, steps, target)
         for folder in (NEW, OLD):
             files.sync(self._folder / folder)
         files.sync(self._live)
-        self._save(Plan(commit=target.commit, repository=target.repository, steps=tuple(steps)))
+        plan = Plan(commit=target.commit, repository=target.repository, steps=tuple(steps), sure=target.sure)
+        self._save(plan)
 
     def _lay_aside(self, number: int, step: Step, candidate: Path, *, executable: bool) -> None:
         live, mode = self._live / step.path, _READABLE
         if step.old is not None:
             old = self._folder / OLD / str(number)
             mode = live.lstat().st_mode & 0o777
-            files.copy(live, old, mode=mode)
+            files.copy(live, old, mode=mode, keep_time=True)
             if files.blob_id(old, like=step.old) != step.old:
                 raise ChangedMeanwhileError(f"{step.path} was changed just now")
         if step.new is not None:
@@ -102,17 +116,34 @@ class Switch:
         """Carry out the plan, if there is one; the answer says whether it went back. Until `close` it can be asked
         again.
         """
-        plan = self._load()
-        if plan is None:
-            return None
-        if not plan.back and not self._forward(plan.steps):
-            plan = replace(plan, back=True)
-            self._save(plan)
-        if plan.back:
-            self._back(plan.steps)
-        for folder in self._folders(plan.steps):
-            files.sync(folder)
-        return plan
+        with self._turn:
+            plan = self._load()
+            if plan is None:
+                return None
+            if not plan.back and not self._forward(plan.steps):
+                plan = self._save(replace(plan, back=True))
+            if plan.back:
+                self._back(plan.steps)
+            for folder in self._folders(plan.steps):
+                files.sync(folder)
+            return plan
+
+    def make_sure(self) -> None:
+        """Whatever happens now, the plan is carried out."""
+        with self._turn:
+            plan = self._load()
+            if plan is not None:
+                self._save(replace(plan, sure=True))
+
+    def take_back(self) -> None:
+        """Undo and forget a plan that is not sure; a change of the user's since then stays."""
+        with self._turn:
+            plan = self._load()
+            if plan is None or plan.sure:
+                return
+            self._save(replace(plan, back=True))
+            self.finish()
+            self.close()
 
     def close(self) -> None:
         """Forget the plan, or what was laid aside for one that was never written."""
@@ -178,10 +209,20 @@ class Switch:
             return None
         return Plan(**{**given, "steps": tuple(Step(**step) for step in given["steps"])})
 
-    def _save(self, plan: Plan) -> None:
+    def _save(self, plan: Plan) -> Plan:
         files.write(self._folder / PLAN, json.dumps(asdict(plan)).encode())
+        return plan
 
 
 def _keep(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     files.copy(source, target, mode=source.stat().st_mode & 0o777)
+    files.sync(target.parent)
+
+
+def _write_restore(taken: Sequence[str], steps: Sequence[Step], target: Target) -> None:
+    """Before anything is replaced; nothing where nothing could be missed."""
+    added = tuple(step.path for step in steps if step.old is None) if target.first else ()
+    if taken or added:
+        target.restore.parent.mkdir(parents=True, exist_ok=True)
+        files.write(target.restore, script(target.kept.name, back=taken, away=added).encode())

@@ -1,0 +1,33 @@
+"""Home Assistant Core's API, whoever runs Core and by whatever way it is reached."""
+
+from collections.abc import Collection
+
+from git_pull.errors import HomeError
+from git_pull.needs import actions
+from git_pull.rest import Rest
+
+NOTIFICATION = "git_pull"
+RELOAD = 120.0
+"""Seconds."""
+
+
+class CoreApi:
+    """The part of a `Home` that only Core can do. `core` leads to its `/api`."""
+
+    def __init__(self, core: Rest) -> None:
+        self._core = core
+
+    async def actions(self) -> Collection[str]:
+        try:
+            return actions(await self._core.ask("GET", "/services"))
+        except (TypeError, KeyError) as error:
+            raise HomeError("Home Assistant does not say what it can be asked to do") from error
+
+    async def act(self, action: str) -> None:
+        await self._core.ask("POST", f"/services/{action.replace('.', '/')}", {}, within=RELOAD)
+
+    async def show(self, message: str | None) -> None:
+        action = "dismiss" if message is None else "create"
+        text = {} if message is None else {"title": "Git pull", "message": message}
+        body = {"notification_id": NOTIFICATION, **text}
+        await self._core.ask("POST", f"/services/persistent_notification/{action}", body)
