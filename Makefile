@@ -46,4 +46,4 @@ test: check ## All tiers; makes the cluster when there is none (CLUSTER=external
 
 # What needs a cluster is measured when `make up` has made one, and named as not run when it has not.
 bench: ## Figures: a table, and test-results/bench.json (`make bench OPTIONS="--only info"`)
-	@venv=$(VENV) && env -u PYTHONDONTWRITEBYTECODE "$$venv/bin/python" -m tests.bench $(OPTIONS)
+	@venv=$(VENV) && env -u PYTHONDONTWRITEBYTECODE PYTHONPATH=addons/git_pull/rootfs/app "$$venv/bin/python" -m tests.bench $(OPTIONS)

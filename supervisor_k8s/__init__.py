@@ -9,7 +9,7 @@ The layers, top to bottom; each may import what stands below it, never above (im
 - `__main__`: reads the settings, sets up logging, runs.
 - `start`: waits for our turn, gathers what the outside gives. `self_check`: what a new version looks at before it takes
   over.
-- `bootstrap`, `upkeep`, `wiring`: the composition root. Builds and connects every part; nothing else does.
+- `bootstrap`, `exposure`, `upkeep`, `wiring`: the composition root. Builds and connects every part; nothing else does.
 - `house`, `surroundings`: the life of all parts together, from start to end; where we run.
 - `api/`: the only package that serves HTTP. Handlers read, call one service, show.
 - `services/`: the verbs, one class per noun. They know no HTTP and not one another.
@@ -17,7 +17,7 @@ The layers, top to bottom; each may import what stands below it, never above (im
 - `cluster/`: the only package that knows the Kubernetes client: apply, watch cache, pods.
 - `store/`: the only one that runs git. `state/`: the only one that writes our files. `remote/`: clients of others,
   first of all Home Assistant Core. `events`: typed signals inside the process.
-- `metrics`: every Prometheus metric, declared once.
+- `metrics`: every Prometheus metric, declared once. `waits`: for an event, with a limit.
 - `model/`: decides. Pure: no await, clock, file, environment, log. `model/desired/` renders manifests as plain dicts.
 - `settings`, `errors`: what everybody may import.
 """

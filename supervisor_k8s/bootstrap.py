@@ -7,16 +7,18 @@ import functools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from supervisor_k8s import upkeep
+from supervisor_k8s import exposure, upkeep
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.house import NAMES_KEY, VERSION, House, Stage
 from supervisor_k8s.jobs import Jobs
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.desired.balanced import Mode, Provider
 from supervisor_k8s.model.desired.network import addons_service
+from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, Wanted, addon_key, addon_of
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, PUBLIC_KEY, Wanted, addon_key, addon_of
 from supervisor_k8s.model.launch import config_of
 from supervisor_k8s.model.plan import untouched
 from supervisor_k8s.model.repository import LOCAL
@@ -24,6 +26,7 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live, Reconciler, Workload
 from supervisor_k8s.remote.home_assistant import HomeAssistant
+from supervisor_k8s.remote.image_config import ImageConfigs
 from supervisor_k8s.remote.leaked_passwords import LeakedPasswords
 from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
@@ -38,6 +41,7 @@ from supervisor_k8s.services.addon_settings import AddonSettings
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.allowances import Allowances
 from supervisor_k8s.services.boot_failures import BootFailures
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
@@ -45,6 +49,7 @@ from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.discovery import Discovery
 from supervisor_k8s.services.dns import Dns
 from supervisor_k8s.services.docker_network import DockerNetwork
+from supervisor_k8s.services.health_checks import HealthChecks
 from supervisor_k8s.services.host import Host
 from supervisor_k8s.services.image_registries import ImageRegistries
 from supervisor_k8s.services.images import Images
@@ -58,7 +63,9 @@ from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.pod_troubles import PodTroubles
+from supervisor_k8s.services.ports import Ports
 from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.publishing import Publishing
 from supervisor_k8s.services.remedies import remedies
 from supervisor_k8s.services.repositories import SHIPPED, Repositories
 from supervisor_k8s.services.resolution import Resolution
@@ -111,13 +118,42 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         site=site,
         image=settings.dns_image,
     )
+    allowances = Allowances(cluster=cluster, allowed=site.allowed, site=lambda: dns.site)
     docker_network = DockerNetwork(
         cluster=cluster,
         choice=settings.docker_network,
         pod_cidrs=settings.pod_cidrs,
-        site=lambda: dns.site,
+        site=lambda: allowances.site,
     )
-    shared = {REGISTRIES_KEY: image_registries.workload, DNS_KEY: dns.workload}
+    choice = exposure.l4_choice(settings)
+    ports = Ports(
+        cluster=cluster,
+        records=lambda: records.addons,
+        lost=lambda: rebuild.lost,
+        site=lambda: allowances.site,
+        refused=lambda: publishing.refused,
+        publishes=choice.mode is not Mode.OFF,
+    )
+    publishing = Publishing(
+        cluster=cluster,
+        converge=converge,
+        poke=reconciler.poke,
+        held=ports.held,
+        choice=choice,
+        provider=Provider(settings.gateway_class) if settings.gateway_class else None,
+        site=site,
+        kubernetes=kubernetes,
+        faults=lambda: resolution,
+    )
+    public_route = exposure.public_route(
+        settings, cluster, site, converge=converge, poke=reconciler.poke, faults=lambda: resolution
+    )
+    shared = {
+        REGISTRIES_KEY: image_registries.workload,
+        DNS_KEY: dns.workload,
+        PORTS_KEY: publishing.workload,
+        PUBLIC_KEY: public_route.workload,
+    }
     images = Images(cluster=cluster, site=site, logins=image_registries.users, timeout=settings.pull_timeout)
     one_offs = OneOffs(cluster=cluster)
     preferences = Preferences(records=records, log_level=settings.log_level)
@@ -172,12 +208,24 @@ def build(  # noqa: PLR0913 - the outer ports, by name
     async def forget_log(slug: str) -> None:
         await kept_logs.remove(addon_key(slug))
 
+    builds = upkeep.builds(
+        settings,
+        cluster,
+        site=lambda: dns.site,
+        repositories=repositories,
+        records=records,
+        volume=volume,
+        one_offs=one_offs,
+        kept_logs=kept_logs,
+    )
     addon_settings = AddonSettings(
         records=records,
         installed=lambda: tuple(addons.installed()),
         get=lambda slug: addons.get(slug),  # noqa: PLW0108 - made below
         config=config_of,
         read=volume.read,
+        allowed=lambda: allowances.allowed,
+        check_ports=ports.check,
     )
     addons = Addons(
         cluster=cluster,
@@ -188,6 +236,13 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             store_addon=repositories.addon,
             in_store=repositories.has,
             pull=images.pull,
+            build=builds.build,
+            health=HealthChecks(
+                fetch=ImageConfigs().fetch,
+                enabled=settings.health_checks,
+                architecture=KUBERNETES_ARCH.get(site.arch, site.arch),
+                login=image_registries.login,
+            ).of,
             options=addon_settings.resolved,
             make_directories=volume.make_directories,
             write_private=volume.write_private,
@@ -195,6 +250,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
             forget=(discovery.remove_addon, registry.remove_addon, ingress.forget, ingress_doors.forget, forget_log),
             intent_changed=lambda slug: states.look(slug),  # noqa: PLW0108 - made below
             link_keys=new_keys,
+            ports=ports,
             timezone=lambda: preferences.timezone,
             core_version=lambda: records.core.version if records.core else None,
         ),
@@ -245,6 +301,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
                 AddonChecks(installed=addons.installed, catalogue=lambda: repositories.catalogue, site=site),
             ),
             "docker_network": docker_network.check,
+            "allowances": allowances.check,
         },
         remedies=remedies(jobs, verbs(addons, addon_settings, images, repositories)),
         disabled=lambda: preferences.get("disabled_checks"),
@@ -276,6 +333,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         addon_input=AddonInput(cluster=cluster, config=addons.config),
         addon_place=AddonPlace(cluster=cluster, pods=addons.pods),
         addon_settings=addon_settings,
+        addon_updates=upkeep.addon_updates(jobs, addons, addon_settings, repositories, conditions),
         leaks=leaks,
         core=core,
         core_update=CoreUpdate(
@@ -294,6 +352,8 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         image_registries=image_registries,
         dns=dns,
         docker_network=docker_network,
+        allowances=allowances,
+        publishing=publishing,
         logins=Logins(
             records=records,
             post=home_assistant.post,
@@ -326,8 +386,11 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         rebuild=rebuild,
         own_updates=upkeep.own_updates(jobs, versions, own, conditions),
         images=images,
+        builds=builds,
         one_offs=one_offs,
         link=link,
+        ports=ports,
+        public_route=public_route,
         home_assistant=home_assistant,
         notices=Notices(post=home_assistant.post),
         log_keeper=LogKeeper(
@@ -338,7 +401,7 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         pod_troubles=PodTroubles(
             cluster=cluster,
             key_of=lambda live: key_of(live, addons),
-            keys=lambda: (CORE_KEY, DNS_KEY, *map(addon_key, records.addons)),
+            keys=lambda: (CORE_KEY, DNS_KEY, PORTS_KEY, *map(addon_key, records.addons)),
             faults=resolution,
         ),
         trusted_proxies=upkeep.trusted_proxies(

@@ -163,9 +163,48 @@ class RegistryLoginError(ImagePullError):
     error_key = "docker_registry_auth_error"
 
 
+class AddonPortConflictError(RefusedError):
+    """With `owner`, an add-on's slug or `the node`, and `free`, a port that could be had; the rest is upstream's."""
+
+    message = "Cannot start app {name} because port {port} is already in use by {owner}; port {free} is free"
+    error_key = "app_port_conflict"
+
+
 class AddonRebuildImageError(RefusedError):
     message = "Can't rebuild an image-based app"
     error_key = "app_rebuild_image_based_error"
+
+
+class AddonRebuildVersionError(RefusedError):
+    message = "The store has another version of app {app}: update it instead of building it anew"
+    error_key = "app_rebuild_version_changed_error"
+
+
+class AddonDockerfileError(RefusedError):
+    message = "App {app} names no image and has no Dockerfile, so it can neither be pulled nor built"
+    error_key = "app_build_dockerfile_missing_error"
+
+
+class AddonBuildArchitectureError(RefusedError):
+    message = "App {app} cannot be built here: its build file is for {app_arches}, this system is {system_arches}"
+    error_key = "app_build_architecture_not_supported_error"
+
+
+class AddonBuildError(UnknownError):
+    """An image was not built, or not pushed. `reason` ends with what the builder said last. 500, as upstream."""
+
+    message = "App {app} cannot be built: {reason}"
+    error_key = "app_build_failed_unknown_error"
+
+
+class AddonNoBuilderError(RefusedError):
+    """Upstream always has a builder; its key for a build that failed is the one that clients know."""
+
+    message = (
+        "App {app} has no image and would have to be built, and nothing is built on this cluster yet: set "
+        "SUPERVISOR_K8S_BUILD_REGISTRY to a registry that takes its image"
+    )
+    error_key = "app_build_failed_unknown_error"
 
 
 class AddonNoUpdateError(RefusedError):
@@ -306,6 +345,14 @@ class VersionsUnavailableError(SupervisorError):
     message = "The versions at {url} cannot be read: {reason}"
 
 
+class ImageConfigUnavailableError(SupervisorError):
+    message = "The registry of image {image} does not say what is in it: {reason}"
+
+
+class RegistryAwayError(ImageConfigUnavailableError):
+    """It does not answer at all, so it will not for other images either."""
+
+
 class LeaksUnavailableError(SupervisorError):
     message = "The service that knows leaked passwords cannot be asked: {reason}"
 
@@ -350,6 +397,8 @@ class CoreMigratingError(NotReadyError):
 
 class CoreStartError(RefusedError):
     """Home Assistant Core did not come up. The intent stands: Kubernetes goes on trying."""
+
+    error_key = "homeassistant_start_error"
 
 
 class BusyError(RefusedError):

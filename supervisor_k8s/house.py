@@ -17,9 +17,10 @@ from supervisor_k8s.api.listen import serve
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
 from supervisor_k8s.cluster.backoff import Backoff
 from supervisor_k8s.cluster.cluster import Cluster
+from supervisor_k8s.cluster.routes import take_back
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, PUBLIC_KEY, addon_key
 from supervisor_k8s.model.issue import Unhealthy
 from supervisor_k8s.reconcile import PASSING, Reconciler
 from supervisor_k8s.remote.home_assistant import HomeAssistant
@@ -29,6 +30,7 @@ from supervisor_k8s.services.addon_recovery import AddonRecovery
 from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addon_watchdog import AddonWatchdog
 from supervisor_k8s.services.boot_failures import BootFailures
+from supervisor_k8s.services.builds import Builds
 from supervisor_k8s.services.core_watchdog import CoreWatchdog
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.link import Link
@@ -37,6 +39,8 @@ from supervisor_k8s.services.notices import Notices
 from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.pod_troubles import PodTroubles
+from supervisor_k8s.services.ports import Ports
+from supervisor_k8s.services.public_route import PublicRoute
 from supervisor_k8s.services.store_faults import StoreFaults
 from supervisor_k8s.services.trusted_proxies import TrustedProxies
 from supervisor_k8s.state.records import Records
@@ -65,8 +69,11 @@ class House:
     rebuild: AddonRebuild
     own_updates: OwnUpdates
     images: Images
+    builds: Builds
     one_offs: OneOffs
     link: Link
+    ports: Ports
+    public_route: PublicRoute
     home_assistant: HomeAssistant
     notices: Notices
     log_keeper: LogKeeper
@@ -98,9 +105,12 @@ class House:
             looking = (self.reconciler.run, self.services.dns.run, self.recovery.run, self.states.run, self.rebuild.run)
             for begin in (*looking, self.services.repositories.run, self._talk_to_core):
                 tasks.create_task(begin())
-            own = (self.services.versions.run, self.services.resolution.run, self.own_updates.run)
+            updating = (self.services.versions.run, self.own_updates.run, self.services.addon_updates.run)
+            published = self.services.publishing
+            publishing = (self.ports.run, published.run, published.watch_address, published.watch_routes)
             watching = (self.notices.run, self.log_keeper.run, self.pod_troubles.run, self.trusted_proxies.run)
-            for begin in (*own, *watching, self.addon_watchdog.run, self.core_watchdog.run):
+            watchdogs = (self.addon_watchdog.run, self.core_watchdog.run, self.services.resolution.run)
+            for begin in (*updating, *publishing, self.public_route.run, *watching, *watchdogs):
                 tasks.create_task(begin())
             await until_done(self._finish_what_was_left, hindered=self._hindered)
             while True:
@@ -118,9 +128,18 @@ class House:
         """Have ready what answers and converges need: tokens, the link's keys, the store, records that were lost."""
         services = self.services
         services.image_registries.prepare()
-        clustered = (services.access, self.link, services.dns, services.docker_network, services.core)
+        clustered = (
+            services.access,
+            self.link,
+            services.dns,
+            services.allowances,
+            services.docker_network,
+            services.publishing,
+            services.core,
+        )
         for step in (*(part.prepare for part in clustered), services.repositories.start, self.rebuild.look):
             await until_done(step, hindered=self._hindered, passing=PASSING)
+        self.ports.prepare()
         for slug in self.records.addons:
             self.boot_failures.begin(slug)
         self.stage.name = "startup"
@@ -130,6 +149,8 @@ class House:
         self.stage.again.clear()
         await self.images.sweep()
         await self.one_offs.sweep()
+        await self.builds.sweep()
+        await take_back(self.cluster)
         self._look_at_everything()
         await self.services.dns.up()
         await self.services.core.boot()
@@ -144,6 +165,8 @@ class House:
         self.reconciler.poke(NAMES_KEY)
         self.reconciler.poke(REGISTRIES_KEY)
         self.reconciler.poke(DNS_KEY)
+        self.reconciler.poke(PORTS_KEY)
+        self.reconciler.poke(PUBLIC_KEY)
         self.reconciler.poke(CORE_KEY)
         for slug in self.records.addons:
             self.reconciler.poke(addon_key(slug))

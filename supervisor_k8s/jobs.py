@@ -31,11 +31,11 @@ UNFORESEEN = "HassioError"
 
 
 type Step = Callable[[], Awaitable[None]]
-type Parts = Callable[[str, str, Step], Awaitable[None]]
+type Parts = Callable[[str, str | None, Step], Awaitable[None]]
 """Does a step of some work as its part, which has this name and this reference."""
 
 
-async def at_once(_name: str, _reference: str, step: Step) -> None:
+async def at_once(_name: str, _reference: str | None, step: Step) -> None:
     """`Parts` of work that nobody follows."""
     await step()
 
@@ -86,7 +86,7 @@ class Progress:
         """Run a part of this job as a job of its own, in the same task."""
         return await self._jobs.nested(name, reference, work, parent=self.uuid, keep=keep)
 
-    async def part(self, name: str, reference: str, step: Step) -> None:
+    async def part(self, name: str, reference: str | None, step: Step) -> None:
         """`child` for work that knows no jobs: `Parts`."""
         await self.child(name, reference, lambda _: step())
 

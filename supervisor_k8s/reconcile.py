@@ -21,6 +21,7 @@ from supervisor_k8s.errors import (
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.plan import ORDER, Plan, Workload, leftovers, next_pod, plan
 from supervisor_k8s.model.status import Live
+from supervisor_k8s.waits import hears
 
 __all__ = ["Cluster", "Live", "Reconciler", "Workload"]
 
@@ -156,7 +157,7 @@ class Reconciler:
         backoff = Backoff()
         complaint = ""
         while True:
-            await self._due(entry)
+            await hears(entry.poked, within=self._resync)
             entry.poked.clear()
             try:
                 remains = await self._converge(key)
@@ -178,13 +179,6 @@ class Reconciler:
                     del self._entries[key]
                     return
             backoff.reset()
-
-    async def _due(self, entry: "_Entry") -> None:
-        try:
-            async with asyncio.timeout(self._resync):
-                await entry.poked.wait()
-        except TimeoutError:
-            return
 
 
 @contextmanager

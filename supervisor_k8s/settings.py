@@ -8,19 +8,41 @@ import dataclasses
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+SHORT_NAME = re.compile(r"(?!addon|supervisor|homeassistant|hassio)[a-z]([-a-z0-9]{0,54}[a-z0-9])?")
+"""Of a Service, with room for `-config` behind it, and none of those that we have ourselves."""
+ANNOTATION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 QUANTITY = re.compile(r"\d+(\.\d+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?")
 DOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+REGISTRY = re.compile(rf"({DOMAIN.pattern})(:\d{{1,5}})?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
+"""Host, port and path, as they stand at the beginning of an image's name."""
+PUSHED = re.compile(rf"(http://)?{REGISTRY.pattern}")
+HOSTNAME = re.compile(rf"(?=.{{1,253}}$)(?![\d.]+$)(\*\.)?{DOMAIN.pattern}")
+"""Of a listener; an address is none."""
+NUMBER = re.compile(r"[1-9]\d{0,4}")
+PORT = re.compile(rf"(?P<number>{NUMBER.pattern})(/(?P<protocol>tcp|udp))?")
+UDP = ("request-response", "one-way", "long-lived")
 CREDENTIALS = re.compile(r"://[^/\s'\"]*@")
 """In a git URL; what is malformed is quoted without them."""
-ALLOWABLE = frozenset({"capabilities", "host_network"})
-"""Classes of what add-ons may ask for (model.compatibility.Allow)."""
 MACHINE = re.compile(r"[a-z0-9][a-z0-9-]*")
 WORKLOAD = re.compile(r"[-_.A-Za-z0-9]+")
+ALLOWABLE = frozenset({"capabilities", "host_network", "privileged", "host_paths", "devices"})
+"""Classes of what add-ons may ask for (model.allowance.Allow)."""
+AMOUNT = re.compile(r"\d+(\.\d+)?(m|Ki|Mi|Gi|Ti|k|M|G|T)?")
+MEASURED = frozenset({"cpu", "memory", "ephemeral-storage"})
+"""What an add-on's program can be given a share of."""
+_RESOURCE = rf"{DOMAIN.pattern}/[A-Za-z0-9]([-_.A-Za-z0-9]{{0,61}}[A-Za-z0-9])?"
+_DEVICE = r"/dev(/[A-Za-z0-9][-+_.A-Za-z0-9]*)+"
+ALLOWED = re.compile(
+    rf"((?P<slug>{WORKLOAD.pattern})=)?"
+    rf"({'|'.join(sorted(ALLOWABLE - {'devices'}))}|devices:({_RESOURCE}|(?P<path>{_DEVICE})))"
+)
+OPEN_DEVICES = frozenset({"/dev/net/tun"})
+"""Devices that every container may use (model.allowance)."""
 ATTACHMENT = re.compile(rf"({NAME.pattern}/)?{DOMAIN.pattern}(@(?!eth0$)[a-z][a-z0-9]{{0,14}})?")
 """How Multus names a NetworkAttachmentDefinition; `eth0` is the cluster's own network in every pod."""
 
@@ -83,11 +105,23 @@ def _address(value: str) -> str:
         raise ValueError("an IPv4 address such as 10.96.0.20") from None
 
 
-def _classes(value: str) -> frozenset[str]:
-    classes = frozenset(word.strip() for word in value.split(",") if word.strip())
-    if classes - ALLOWABLE:
-        raise ValueError("any of " + ", ".join(sorted(ALLOWABLE)) + ", with commas between them")
-    return classes
+def _allowed(value: str) -> frozenset[str]:
+    words = frozenset(word.strip() for word in value.split(",") if word.strip())
+    found = {word: ALLOWED.fullmatch(word) for word in words}
+    if not all(found.values()):
+        raise ValueError(
+            "any of capabilities, host_network, host_paths, privileged, devices:<path below /dev, or resource of a "
+            "device plugin>, each for all add-ons or as <slug>=…, with commas between them"
+        )
+    for word, match in found.items():
+        path = match["path"] if match else None
+        own = f"{match['slug']}=" if match and match["slug"] else ""
+        if path and path not in OPEN_DEVICES and words.isdisjoint({"privileged", f"{own}privileged"}):
+            raise ValueError(
+                f"with {own}privileged beside {word}: Kubernetes lets only a privileged container open a device by its "
+                "path; a device plugin does without"
+            )
+    return words
 
 
 def _cidrs(value: str) -> tuple[str, ...]:
@@ -97,15 +131,50 @@ def _cidrs(value: str) -> tuple[str, ...]:
         raise ValueError("networks separated by commas, such as 10.42.0.0/16,fd00:42::/56") from None
 
 
-def _repositories(value: str) -> Mapping[str, str]:
-    right = 'a JSON object of slug to git URL, such as {"core": "https://github.com/home-assistant/addons"}'
+def _core_ports(value: str) -> tuple[str, ...]:
+    keys = [part.strip() for part in value.split(",") if part.strip()]
+    found = [PORT.fullmatch(key) for key in keys]
+    if not all(match and _is_port(match["number"]) for match in found):
+        raise ValueError("ports separated by commas, such as 1400/tcp,5353/udp; tcp where nothing else is said")
+    return tuple(dict.fromkeys(f"{match['number']}/{match['protocol'] or 'tcp'}" for match in found if match))
+
+
+def _udp(value: str) -> tuple[tuple[int, str], ...]:
+    pairs = [part.strip().split("=") for part in value.split(",") if part.strip()]
+    if not all(len(pair) == 2 and _is_port(pair[0]) and pair[1] in UDP for pair in pairs):  # noqa: PLR2004 - a pair
+        raise ValueError(f"<port>=<one of {', '.join(UDP)}>, with commas between, such as 9002=one-way,5540=long-lived")
+    return tuple((int(port), kind) for port, kind in pairs)
+
+
+def _is_port(text: str) -> bool:
+    return bool(NUMBER.fullmatch(text)) and int(text) < 65536  # noqa: PLR2004 - the range of ports
+
+
+def _replicas(value: str) -> int:
+    if value not in {"1", "2", "3", "4", "5"}:
+        raise ValueError("a number from 1 to 5")
+    return int(value)
+
+
+def _json_object(value: str, right: str, fits: Callable[[str, Any], object]) -> Mapping[str, Any]:
+    """One whose entries all fit; ValueError with what would be right."""
     try:
         parsed: Any = json.loads(value)
     except json.JSONDecodeError:
         raise ValueError(right) from None
-    if not isinstance(parsed, dict) or not all(isinstance(url, str) and url for url in parsed.values()):
+    if not isinstance(parsed, dict) or not all(fits(name, entry) for name, entry in parsed.items()):
         raise ValueError(right)
     return parsed
+
+
+def _annotations(value: str) -> Mapping[str, str]:
+    right = 'a JSON object of names to strings, such as {"metallb.io/address-pool": "lan"}'
+    return _json_object(value, right, lambda name, text: ANNOTATION.fullmatch(name) and isinstance(text, str))
+
+
+def _repositories(value: str) -> Mapping[str, str]:
+    right = 'a JSON object of slug to git URL, such as {"core": "https://github.com/home-assistant/addons"}'
+    return _json_object(value, right, lambda _, url: isinstance(url, str) and url)
 
 
 def _networks(value: str) -> Mapping[str, str]:
@@ -113,16 +182,32 @@ def _networks(value: str) -> Mapping[str, str]:
         "a JSON object of `homeassistant` or an add-on's slug to [<namespace>/]<NetworkAttachmentDefinition>"
         '[@<interface>], several with commas between, such as {"homeassistant": "lan"}'
     )
-    try:
-        parsed: Any = json.loads(value)
-    except json.JSONDecodeError:
-        raise ValueError(right) from None
-    if not isinstance(parsed, dict) or not all(
-        WORKLOAD.fullmatch(workload) and isinstance(names, str) and all(map(ATTACHMENT.fullmatch, names.split(",")))
-        for workload, names in parsed.items()
-    ):
-        raise ValueError(right)
-    return parsed
+    return _json_object(
+        value,
+        right,
+        lambda workload, names: (
+            WORKLOAD.fullmatch(workload) and isinstance(names, str) and all(map(ATTACHMENT.fullmatch, names.split(",")))
+        ),
+    )
+
+
+def _resources(value: str) -> Mapping[str, Any]:
+    right = (
+        "a JSON object of an add-on's slug to `requests` and `limits` of " + ", ".join(sorted(MEASURED)) + ", such as "
+        '{"core_mariadb": {"requests": {"memory": "256Mi"}, "limits": {"memory": "1Gi", "cpu": "500m"}}}'
+    )
+    return _json_object(
+        value, right, lambda slug, given: WORKLOAD.fullmatch(slug) and isinstance(given, dict) and _are_amounts(given)
+    )
+
+
+def _are_amounts(given: Mapping[str, Any]) -> bool:
+    return set(given) <= {"requests", "limits"} and all(
+        isinstance(amounts, dict)
+        and set(amounts) <= MEASURED
+        and all(isinstance(amount, str) and AMOUNT.fullmatch(amount) for amount in amounts.values())
+        for amounts in given.values()
+    )
 
 
 BUILT_IN_REPOSITORIES = {
@@ -133,18 +218,7 @@ BUILT_IN_REPOSITORIES = {
 }
 
 
-_PORTS = "a LoadBalancer for add-ons' ports"
-_GATEWAY = "a public Gateway made by the Supervisor"
-NOT_YET = {
-    "SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS": _PORTS,
-    "SUPERVISOR_K8S_INTERNAL_GATEWAY_NAME": _PORTS,
-    "SUPERVISOR_K8S_INTERNAL_GATEWAY_CLASS": _PORTS,
-    "SUPERVISOR_K8S_INTERNAL_L4_IMAGE": _PORTS,
-    "SUPERVISOR_K8S_INTERNAL_L4_SERVICE_ANNOTATIONS": _PORTS,
-    "SUPERVISOR_K8S_MANAGE_PUBLIC_GATEWAY": _GATEWAY,
-    "SUPERVISOR_K8S_GATEWAY_HOSTNAME": _GATEWAY,
-    "SUPERVISOR_K8S_GATEWAY_TLS_SECRET": _GATEWAY,
-}
+NOT_YET = {"SUPERVISOR_K8S_INTERNAL_L4_IMAGE": "an image of its own for the proxy of published ports"}
 """Variables of the specification whose feature is not there yet, with the feature: set, they are warned of."""
 
 
@@ -199,6 +273,13 @@ class Settings:
         "SUPERVISOR_K8S_CORE_IMAGE", _text, default="ghcr.io/home-assistant/{machine}-homeassistant"
     )
     """Core's image without tag; `{machine}` is filled in."""
+    core_ports: tuple[str, ...] = _read("SUPERVISOR_K8S_CORE_PORTS", _core_ports, default=())
+    """Ports of Core that others on the LAN need, published under the same number as those of add-ons are, separated by
+    commas: `21064` for a HomeKit bridge, `1400/tcp` for Sonos, `8555/tcp,8555/udp` for WebRTC; `8123` for its UI
+    (in mode `direct` the port that it listens on)."""
+    core_host_network: bool = _read("SUPERVISOR_K8S_CORE_HOST_NETWORK", _boolean, default=False)
+    """Whether Core is on the node's own network, where it discovers devices by broadcasts, from its next start on. The
+    namespace's Pod Security level must be `privileged`, and the node's ports 4380 to 4382 and Core's own be free."""
     link_image: str | None = _read("SUPERVISOR_K8S_LINK_IMAGE", _text, default=None)
     """Image of the link sidecars and of `hold`; our own pod's image when unset."""
     dns_image: str = _read("SUPERVISOR_K8S_DNS_IMAGE", _text, default="docker.io/coredns/coredns:1.15.0")
@@ -220,11 +301,37 @@ class Settings:
         "SUPERVISOR_K8S_REPOSITORIES", _repositories, default_factory=lambda: dict(BUILT_IN_REPOSITORIES)
     )
     """The built-in stores: slug to git URL, as JSON."""
-    allow: frozenset[str] = _read("SUPERVISOR_K8S_ALLOW", _classes, default=frozenset())
-    """What add-ons may ask for beyond an ordinary container, separated by commas: `capabilities`, `host_network`. The
-    namespace's Pod Security level must let it pass, too."""
+    allow: frozenset[str] = _read("SUPERVISOR_K8S_ALLOW", _allowed, default=frozenset())
+    """What add-ons may have beyond an ordinary container, where they ask for it, separated by commas: `capabilities`,
+    `host_network`, `host_paths`, `privileged`, `devices:<which>`; for all, or for one as in `core_samba=host_network`.
+    The namespace's Pod Security level must be `privileged` then, but for `devices` by the resource of a plugin."""
+    resources: Mapping[str, Any] = _read("SUPERVISOR_K8S_RESOURCES", _resources, default_factory=dict)
+    """What the programs of single add-ons are promised of their node, and what they may use at most, as JSON:
+    `{"core_mariadb": {"requests": {"memory": "256Mi"}, "limits": {"memory": "1Gi"}}}`; from their next start on."""
+    build_registry: str | None = _read(
+        "SUPERVISOR_K8S_BUILD_REGISTRY",
+        _matches(REGISTRY, "a registry, with or without a path, such as registry.example.com/home"),
+        default=None,
+    )
+    """Registry, with a path if it has one, for images of add-ons that have none and are built here; nothing is built
+    when unset. Builds need the namespace's Pod Security level `privileged`. Its login, if it asks for one, is one of
+    those of `/docker/registries`."""
+    build_push: str | None = _read(
+        "SUPERVISOR_K8S_BUILD_PUSH",
+        _matches(PUSHED, "a registry such as http://registry.registry.svc:5000/home; without http:// it must have TLS"),
+        default=None,
+    )
+    """The same registry as pods reach it, where nodes know it by another name, such as `localhost:32000`; with
+    `http://` before it when it has no TLS."""
+    build_image: str = _read("SUPERVISOR_K8S_BUILD_IMAGE", _text, default="quay.io/buildah/stable:v1.43.0")
+    """Image of the builder, with tag: it has buildah, tar and a shell."""
+    build_timeout: float = _read("SUPERVISOR_K8S_BUILD_TIMEOUT", _seconds, default=3600.0)
+    """Seconds that a build may take, with the push."""
     pull_timeout: float = _read("SUPERVISOR_K8S_PULL_TIMEOUT", _seconds, default=1800.0)
     """Seconds an image may take to arrive on a node."""
+    health_checks: bool = _read("SUPERVISOR_K8S_HEALTHCHECKS", _boolean, default=True)
+    """Whether the registry of an add-on's image is asked, at installs and updates, if the image has a HEALTHCHECK. With
+    one the add-on is started once it succeeds; without, or where the registry cannot be asked, once it runs."""
     cluster_address: str | None = _read("SUPERVISOR_K8S_SUPERVISOR_ADDRESS", _address, default=None)
     """ClusterIP of our Service; read from the API when unset."""
     cluster_domain: str | None = _read(
@@ -242,6 +349,63 @@ class Settings:
     trusted_proxies: tuple[str, ...] = _read("SUPERVISOR_K8S_HA_TRUSTED_PROXIES", _cidrs, default=())
     """Networks of proxies, separated by commas, from which Home Assistant takes the address of its visitor
     (`X-Forwarded-For`); whoever is inside of one can pretend any. Its configuration is not touched when unset."""
+    l4_mode: str = _read(
+        "SUPERVISOR_K8S_INTERNAL_L4_MODE", _one_of("proxy", "direct", "gateway", "off"), default="proxy"
+    )
+    """How published ports of add-ons are reached from outside of the cluster: by a `proxy`, by a Service for each
+    add-on (`direct`), by a Gateway with TCPRoutes and UDPRoutes (`gateway`; it needs `manifests/components/gateway` and
+    a GatewayClass), or not at all (`off`; then two add-ons may publish the same one)."""
+    l4_local: bool = _read("SUPERVISOR_K8S_INTERNAL_L4_LOCAL", _boolean, default=False)
+    """Whether add-ons see the address of who asks, in mode `direct`: then the node that has the address must be the one
+    with the add-on's pod, and MetalLB and Cilium give each add-on an address of its own."""
+    gateway_name: str = _read(
+        "SUPERVISOR_K8S_INTERNAL_GATEWAY_NAME",
+        _matches(SHORT_NAME, "a name such as ha-internal, and none of ours"),
+        default="ha-internal",
+    )
+    """Name of the Service of type LoadBalancer, and of the proxy behind it, or of the Gateway, by which published ports
+    of add-ons are reached; they are there while something is published."""
+    gateway_address: str | None = _read("SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS", _address, default=None)
+    """Address that this Service is to get, outside of the cluster; its provider's choice when unset."""
+    gateway_class: str | None = _read(
+        "SUPERVISOR_K8S_INTERNAL_GATEWAY_CLASS",
+        _one_of("cilium", "metallb", "kube-vip", "servicelb", "generic"),
+        default=None,
+    )
+    """Who gives the address: `cilium`, `metallb`, `kube-vip`, `servicelb` (of k3s: the nodes' own) or `generic`
+    (`spec.loadBalancerIP`); found out when unset, but for kube-vip."""
+    l4_annotations: Mapping[str, str] = _read(
+        "SUPERVISOR_K8S_INTERNAL_L4_SERVICE_ANNOTATIONS", _annotations, default_factory=dict
+    )
+    """Annotations of this Service, or of what the Gateway's controller makes, as a JSON object; they win over ours."""
+    l4_sources: tuple[str, ...] = _read("SUPERVISOR_K8S_INTERNAL_L4_SOURCES", _cidrs, default=())
+    """Networks that may reach published ports, separated by commas; all when unset."""
+    l4_replicas: int = _read("SUPERVISOR_K8S_INTERNAL_L4_REPLICAS", _replicas, default=1)
+    """How many proxies there are, on different nodes where that can be."""
+    l4_udp: tuple[tuple[int, str], ...] = _read("SUPERVISOR_K8S_INTERNAL_L4_UDP", _udp, default=())
+    """How the proxy is to treat datagrams at published ports, where it does not know it by the add-on's own port:
+    `9002=one-way,7000=long-lived`. `request-response` has one answer for each, within 10 s; `one-way` has none;
+    `long-lived` remembers for an hour where answers go. Otherwise any number of answers come back, and silence of 10
+    minutes ends it."""
+    public_gateway: bool = _read("SUPERVISOR_K8S_MANAGE_PUBLIC_GATEWAY", _boolean, default=False)
+    """Whether the Supervisor makes a Gateway and HTTPRoutes by which Home Assistant is reached at a public address; it
+    needs `manifests/components/gateway`, a GatewayClass and a Secret with the certificate."""
+    public_name: str = _read(
+        "SUPERVISOR_K8S_GATEWAY_NAME", _matches(NAME, "a DNS label such as home-assistant"), default="home-assistant"
+    )
+    """Name of this Gateway and its route."""
+    public_class: str | None = _read(
+        "SUPERVISOR_K8S_GATEWAY_CLASS", _matches(DOMAIN, "the name of a GatewayClass"), default=None
+    )
+    """GatewayClass of it, and of the Gateway for published ports in mode `gateway`."""
+    public_hostname: str | None = _read(
+        "SUPERVISOR_K8S_GATEWAY_HOSTNAME", _matches(HOSTNAME, "a host name such as ha.example.com"), default=None
+    )
+    """Host name that it takes requests for; any when unset."""
+    public_secret: str | None = _read(
+        "SUPERVISOR_K8S_GATEWAY_TLS_SECRET", _matches(DOMAIN, "the name of a Secret"), default=None
+    )
+    """Secret of type `kubernetes.io/tls` with its certificate, in our namespace."""
     service_account: str = _read(
         "SUPERVISOR_K8S_SERVICE_ACCOUNT", _text, default="/var/run/secrets/kubernetes.io/serviceaccount"
     )
@@ -264,9 +428,19 @@ class Settings:
             except ValueError as error:
                 shown = CREDENTIALS.sub("://***@", given)
                 wrong.append(f"{variable} is {shown!r}; it must be {error}")
-        if wrong:
+        settings = None if wrong else cls(**values)
+        if settings is None or (wrong := list(contradictions(settings))):
             raise SettingsError("\n".join(wrong))
-        return cls(**values)
+        return settings
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Values that are right, and do not go together; a sentence for each."""
+    gateway = settings.l4_mode == "gateway"
+    if gateway and settings.l4_sources:
+        yield "SUPERVISOR_K8S_INTERNAL_L4_SOURCES would let everybody in: nothing in a Gateway keeps anybody out"
+    if gateway and settings.public_gateway and settings.gateway_name == settings.public_name:
+        yield "SUPERVISOR_K8S_GATEWAY_NAME and SUPERVISOR_K8S_INTERNAL_GATEWAY_NAME must differ: each is of a Gateway"
 
 
 def without_effect(environment: Mapping[str, str]) -> list[str]:

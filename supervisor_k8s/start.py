@@ -16,6 +16,7 @@ from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.cluster.lease import Lease
+from supervisor_k8s.exposure import optional_kinds
 from supervisor_k8s.house import VERSION, House, Stage
 from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.settings import Settings
@@ -43,7 +44,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(client.close)
         async with asyncio.TaskGroup() as group:
             keeping = group.create_task(lease.keep(stage.in_charge_again))
-            cluster = Cluster(client=client, namespace=settings.namespace)
+            cluster = Cluster(client=client, namespace=settings.namespace, optional=optional_kinds(settings))
             house = await gather(settings, cluster, stage, may_act=lease.check)
             await house.live(settings.port, settings.metrics_port)
             keeping.cancel()

@@ -38,7 +38,11 @@ async def gather_site(cluster: Cluster, settings: Settings) -> tuple[Site, Live]
         machine=settings.machine,
         image_pull_policy=settings.image_pull_policy,
         allowed=settings.allow,
+        build_registry=settings.build_registry or "",
         networks=settings.networks,
+        resources=settings.resources,
+        core_ports=settings.core_ports,
+        core_host_network=settings.core_host_network,
     )
     return site, pod
 

@@ -1,12 +1,15 @@
 """How the parts are built that look after versions: what is offered, checks of a configuration, our own update, and
-what must be given before anything goes to another version.
+what must be given before anything goes to another version; and what builds images.
 """
 
 from collections.abc import Awaitable, Callable
+from uuid import uuid4
 
+from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.house import VERSION, Stage
 from supervisor_k8s.jobs import Jobs
-from supervisor_k8s.model.intent import Manifest, Wanted
+from supervisor_k8s.model.desired.build import Builder
+from supervisor_k8s.model.intent import Manifest, Wanted, addon_key
 from supervisor_k8s.model.issue import Faults
 from supervisor_k8s.model.one_off import Ended
 from supervisor_k8s.model.site import Site
@@ -14,18 +17,26 @@ from supervisor_k8s.model.status import Live
 from supervisor_k8s.model.versions import offered
 from supervisor_k8s.remote.home_assistant import HomeAssistant
 from supervisor_k8s.remote.version_file import VersionFile
+from supervisor_k8s.services import addon_updates as addon_updates_service
 from supervisor_k8s.services import trusted_proxies as trusted_proxies_service
+from supervisor_k8s.services.addon_settings import AddonSettings
+from supervisor_k8s.services.addon_updates import AddonUpdates
+from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.builds import Builds
 from supervisor_k8s.services.conditions import Conditions
 from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import FIRST_VERSION, Core
 from supervisor_k8s.services.host import Host
+from supervisor_k8s.services.one_offs import OneOffs
 from supervisor_k8s.services.own_life import OwnLife, Rollouts
 from supervisor_k8s.services.own_updates import OwnUpdates
 from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.trusted_proxies import TrustedProxies
 from supervisor_k8s.services.versions import KnownFile, Versions
 from supervisor_k8s.settings import Settings
+from supervisor_k8s.state.log_files import LogFiles
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
 
@@ -139,6 +150,23 @@ def own_updates(jobs: Jobs, versions: Versions, own: OwnLife, conditions: Condit
     )
 
 
+def addon_updates(
+    jobs: Jobs, addons: Addons, settings: AddonSettings, repositories: Repositories, conditions: Conditions
+) -> AddonUpdates:
+    """Those that somebody asks for, and the others."""
+    return AddonUpdates(
+        jobs=jobs,
+        neighbours=addon_updates_service.Neighbours(
+            installed=addons.installed,
+            catalogue=lambda: repositories.catalogue,
+            judged_by=settings.judged_by,
+            may=conditions.check,
+            update=addons.update,
+            state=addons.state,
+        ),
+    )
+
+
 def work_conditions(
     preferences: Preferences, resolution: Resolution, host: Host, own: OwnLife, stage: Stage
 ) -> Conditions:
@@ -151,4 +179,36 @@ def work_conditions(
         outdated=lambda: own.outdated,
         auto_update=lambda: bool(preferences.get("auto_update")),
         found_full=resolution.look_soon,
+    )
+
+
+def builds(  # noqa: PLR0913 - the parts that a build touches
+    settings: Settings,
+    cluster: Cluster,
+    *,
+    site: Callable[[], Site],
+    repositories: Repositories,
+    records: Records,
+    volume: SharedVolume,
+    one_offs: OneOffs,
+    kept_logs: LogFiles,
+) -> Builds:
+    """Of the builder and the registry that the settings name."""
+
+    async def keep(slug: str, log: bytes) -> None:
+        if slug in records.addons:
+            await kept_logs.save(addon_key(slug), uuid4().hex, log)
+
+    return Builds(
+        builder=Builder(
+            image=settings.build_image,
+            push=settings.build_push or settings.build_registry or "",
+            deadline=round(settings.build_timeout),
+        ),
+        site=site,
+        source=repositories.build_source,
+        volume=volume,
+        refusal=cluster.refusal,
+        run=one_offs.run,
+        keep=keep,
     )

@@ -14,9 +14,10 @@ from supervisor_k8s.errors import HubRateLimitError, ImagePullError, StateFileEr
 from supervisor_k8s.house import NAMES_KEY, House
 from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.build import tagged
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY, TYPE_REGISTRIES
 from supervisor_k8s.model.image_pull import DOCKER_HUB, registry_of
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, PUBLIC_KEY, addon_key
 from supervisor_k8s.model.issue import Cause, Context, Cure, Fault, Faults, Unhealthy
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.reconcile import Live
@@ -42,6 +43,16 @@ def connect(house: House) -> None:
     house.cluster.subscribe(house.states.on_change)
     house.cluster.subscribe(house.log_keeper.on_change)
     house.cluster.subscribe(house.services.dns.on_change)
+    house.cluster.subscribe(house.ports.on_change)
+    house.cluster.subscribe(house.services.publishing.on_change)
+    house.cluster.subscribe(house.public_route.on_change)
+    house.cluster.on_serving(house.public_route.on_serving)
+    house.cluster.on_serving(house.services.publishing.on_serving)
+    house.states.looked.connect(house.ports.look)
+    house.services.addon_settings.changed.connect(house.ports.look)
+    house.ports.changed.connect(house.services.publishing.look)
+    house.ports.conflicted.connect(house.services.resolution.report)
+    house.ports.settled.connect(house.services.resolution.settle)
     house.states.looked.connect(house.recovery.attend)
     house.states.changed.connect(house.addon_watchdog.on_state)
     house.cluster.subscribe(lambda _, old, new: wake_at_core(house, old, new))
@@ -58,6 +69,7 @@ def connect(house: House) -> None:
     house.images.ended.connect(functools.partial(tell_rate_limit, house.services.resolution))
     house.services.repositories.read.connect(house.store_faults.look)
     house.services.repositories.read.connect(lambda _: house.services.resolution.look_soon())
+    house.services.repositories.read.connect(lambda _: house.services.addon_updates.look_soon())
     house.services.repositories.reloaded.connect(
         lambda slugs: send({"event": "store_reloaded", "data": {"repositories": sorted(slugs)}})
     )
@@ -159,6 +171,10 @@ def key_of(live: Live, addons: Addons) -> str | None:
         return REGISTRIES_KEY
     if kind == naming.TYPE_DNS:
         return DNS_KEY
+    if kind == naming.TYPE_PORTS:
+        return PORTS_KEY
+    if kind == naming.TYPE_PUBLIC:
+        return PUBLIC_KEY
     slug = addons.slug_of(live) if kind == naming.TYPE_ADDON else None
     return None if slug is None else addon_key(slug)
 
@@ -180,7 +196,7 @@ def verbs(addons: Addons, settings: AddonSettings, images: Images, repositories:
 
     async def pull(slug: str, progress: Progress) -> None:
         user = addons.get(slug).user
-        await images.pull(f"{user['image']}:{user['version']}", progress.stage)
+        await images.pull(tagged(str(user["image"]), str(user["version"])), progress.stage)
 
     return Verbs(
         start=addons.start,
@@ -189,6 +205,7 @@ def verbs(addons: Addons, settings: AddonSettings, images: Images, repositories:
         uninstall=addons.uninstall,
         pull=pull,
         boot_manually=lambda slug: settings.change(slug, {"boot": "manual"}),
+        unpublish=settings.unpublish,
         fetch_store=repositories.repair,
         remove_store=repositories.remove,
     )

@@ -30,6 +30,7 @@ from supervisor_k8s.services.addon_states import AddonStates
 from supervisor_k8s.services.addons import Addons, Neighbours, Patience
 from supervisor_k8s.services.images import Images
 from supervisor_k8s.services.ingress_doors import new_keys
+from supervisor_k8s.services.ports import Ports
 from supervisor_k8s.services.service_registry import ServiceRegistry
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.state.storage import SharedVolume
@@ -128,6 +129,9 @@ class House:
         hand = FusedCluster(cluster, fuse)
         self.store: dict[str, AddonConfig] = {}
         self.forgotten: list[str] = []
+        self.built = 0
+        self.healthy: dict[str, Mapping[str, Any]] = {}
+        """Images that carry a check of their health."""
         self.events: list[tuple[str, AddonState]] = []
         self.site = builders.site()
         self.volume = SharedVolume(folder / "share")
@@ -136,12 +140,17 @@ class House:
         self.registry = ServiceRegistry(records=records)
         self.access = Access(cluster=hand, namespace="home-assistant", core=lambda: None, addons=lambda: records.addons)
         self.reconciler = Reconciler(cluster=hand, render=self._render, key_of=self._key_of)
+        self.ports = Ports(
+            cluster=cluster, records=lambda: records.addons, lost=tuple, site=lambda: self.site, refused=tuple
+        )
         self.settings = AddonSettings(
             records=records,
             installed=lambda: tuple(self.addons.installed()),
             get=lambda slug: self.addons.get(slug),  # noqa: PLW0108 - made below
             config=config_of,
             read=self.volume.read,
+            allowed=frozenset,
+            check_ports=self.ports.check,
         )
         self.addons = Addons(
             cluster=hand,
@@ -152,6 +161,8 @@ class House:
                 store_addon=self._store_addon,
                 in_store=lambda slug: slug in self.store,
                 pull=self.images.pull,
+                build=self._build,
+                health=self._health,
                 options=self.settings.resolved,
                 make_directories=self._step(self.volume.make_directories),
                 write_private=self._step(self.volume.write_private),
@@ -159,6 +170,7 @@ class House:
                 forget=(self._forget, self.registry.remove_addon),
                 intent_changed=lambda slug: self.states.look(slug),  # noqa: PLW0108 - made below
                 link_keys=new_keys,
+                ports=self.ports,
                 timezone=lambda: "Europe/Zurich",
                 core_version=lambda: "2026.11.0",
             ),
@@ -185,6 +197,7 @@ class House:
         )
         cluster.subscribe(self.states.on_change)
         self.states.looked.connect(self.recovery.attend)
+        self.states.looked.connect(self.ports.look)
         self.states.changed.connect(self.events.append)
 
     @classmethod
@@ -199,7 +212,7 @@ class House:
     async def living(self) -> AsyncIterator[Self]:
         """With all our tasks, as `House` runs them."""
         async with asyncio.TaskGroup() as group:
-            runs = (self.jobs.run, self.reconciler.run, self.recovery.run, self.states.run)
+            runs = (self.jobs.run, self.reconciler.run, self.recovery.run, self.states.run, self.ports.run)
             tasks = [group.create_task(begin()) for begin in runs]
             await asyncio.sleep(0)
             for slug in self.records.addons:
@@ -300,6 +313,15 @@ class House:
             await act(*args, **kwargs)
 
         return step
+
+    async def _build(self, config: AddonConfig, on_stage: Callable[[str], None]) -> str:
+        """Each build comes to another image."""
+        on_stage("building")
+        self.built += 1
+        return f"registry.test/home/amd64-{naming.addon_name(config.slug)}@sha256:{self.built:064x}"
+
+    async def _health(self, image: str) -> Mapping[str, Any] | None:
+        return self.healthy.get(image)
 
     async def _forget(self, slug: str) -> None:
         self.forgotten.append(slug)

@@ -21,6 +21,10 @@ LAUNCH = "0a1b2c3d"
 TOKEN = "token-of-the-launch"
 LINK_KEYS = LinkKeys(KeyPair("authority"), KeyPair("server", "server's key"), KeyPair("client", "client's key"))
 """Where nobody looks into them."""
+EVERYTHING = frozenset(
+    {"capabilities", "host_network", "privileged", "host_paths", "devices:example.com/stick", "devices:/dev/ttyUSB0"}
+)
+"""All that an administrator can let add-ons have."""
 STARTED_AT = "2026-11-21T10:00:00Z"
 
 
@@ -41,6 +45,12 @@ def manifest(**changes: Any) -> dict[str, Any]:
 def addon(repository: str = "local", **changes: Any) -> AddonConfig:
     """A valid add-on; `changes` are keys of its raw manifest."""
     return AddonConfig.from_normalised(normalise(manifest(**changes)), repository=repository)
+
+
+def unbuilt(**changes: Any) -> AddonConfig:
+    """One without an image."""
+    raw = {key: value for key, value in manifest(**changes).items() if key != "image"}
+    return AddonConfig.from_normalised(normalise(raw), repository="local")
 
 
 def site(**changes: Any) -> Site:

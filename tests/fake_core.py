@@ -44,7 +44,7 @@ class FakeCore:
         self.answers: dict[str, Any] = {"config/auth/list": [{"id": "1", "name": "Supervisor"}]}
         """Result of each websocket command; unknown ones are refused."""
         self.documents: dict[str, Any] = {}
-        """JSON of the answer to a path; others say `{"ok": true}`."""
+        """JSON of the answer to a path, or a function that gives it; others say `{"ok": true}`."""
         self.refusals: dict[str, int] = {}
         """Status of the answer to a path."""
         self.requests: list[tuple[str, str, Any]] = []
@@ -131,7 +131,8 @@ class FakeCore:
         if request.path in self.refusals:
             return web.Response(status=self.refusals[request.path])
         if request.path in self.documents:
-            return web.json_response(self.documents[request.path])
+            found = self.documents[request.path]
+            return web.json_response(found() if callable(found) else found)
         if request.path == "/api/slow":
             await self._wait(request)
         if request.path == "/api/missing":

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from supervisor_k8s.cluster.kinds import KINDS
 from supervisor_k8s.errors import (
     ClusterConflictError,
     ClusterInterruptedError,
@@ -23,6 +24,7 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import GATE, owner_selector
+from supervisor_k8s.model.serving import Serving
 
 type Object = dict[str, Any]
 type Listener = Callable[[str, Mapping[str, Any] | None, Mapping[str, Any] | None], None]
@@ -47,6 +49,12 @@ class Behaviour:
     """It is started again and again and ends with this code each time."""
     says: tuple[str, ...] = ()
     """Lines of its log."""
+    message: str = ""
+    """What it leaves as termination message."""
+    before: int | None = None
+    """How the first container that runs before the pod's programs ends; with another code than 0 they never begin, and
+    it says what they would have said.
+    """
 
     @property
     def runs(self) -> bool:
@@ -72,6 +80,13 @@ class FakeCluster:
         """Kinds that the API server does not accept, with its reason."""
         self.refusals: dict[str, str] = {}
         """What it says to a dry run of the object of a name."""
+        self.groups: list[str] = []
+        """API groups that it serves."""
+        self.not_served: dict[str, str] = {}
+        """Optional kinds that it does not, with the reason; `serve` changes it."""
+        self.unwatched: list[Object] = []
+        """Our objects of optional kinds that the settings do not ask for."""
+        self._serving_listeners: list[Callable[[], None]] = []
         self.known_nodes: list[Object] | None = None
         """What a list of nodes has; None where we may not ask."""
         self.metrics: dict[str, Object] = {}
@@ -111,7 +126,19 @@ class FakeCluster:
         found = (self._objects[kind, name] for name in names)
         return [live for live in found if wanted.items() <= live["metadata"].get("labels", {}).items()]
 
+    def serving(self, kind: str) -> Serving:
+        why_not = self.not_served.get(kind, "")
+        return Serving(None if why_not else KINDS[kind].api, why_not)
+
+    def on_serving(self, listener: Callable[[], None]) -> None:
+        self._serving_listeners.append(listener)
+
+    async def left_over(self) -> Sequence[Object]:
+        self._fail("left_over")
+        return list(self.unwatched)
+
     async def read(self, kind: str, name: str) -> Object | None:
+        self._fail("read")
         return self._objects.get((kind, name))
 
     async def until[T](self, condition: Callable[[], T | None], *, within: float) -> T:
@@ -135,6 +162,9 @@ class FakeCluster:
         if old is not None and not _is_ours(old):
             raise ClusterRefusedError(f"{kind} {name} exists and is not ours")
         new = _copy(manifest)
+        version = new["metadata"].get("resourceVersion")
+        if version is not None and (old is None or old["metadata"]["resourceVersion"] != version):
+            raise ClusterConflictError(f"{kind} {name} is another one by now")
         new["metadata"] = {**new["metadata"], **(_identity(old) if old else self._birth())}
         if old is not None:
             new["status"] = old.get("status", {})
@@ -169,6 +199,10 @@ class FakeCluster:
     async def refusal(self, manifest: Manifest) -> str | None:
         self._fail("refusal")
         return self.refusals.get(manifest["metadata"]["name"])
+
+    async def api_groups(self) -> Sequence[str]:
+        self._fail("api_groups")
+        return self.groups
 
     async def nodes(self) -> Sequence[Object] | None:
         return self.known_nodes
@@ -254,6 +288,12 @@ class FakeCluster:
         self._objects[key] = new
         self._tell(key[0], old, new)
 
+    def serve(self, kind: str, why_not: str = "") -> None:
+        """Begin to serve an optional kind, or, with a reason, cease to."""
+        self.not_served[kind] = why_not
+        for listener in self._serving_listeners:
+            listener()
+
     def change_unheard(self, live: Mapping[str, Any]) -> None:
         """An object as somebody changed it while nobody watched."""
         self._objects[live["kind"], live["metadata"]["name"]] = _copy(live)
@@ -288,9 +328,10 @@ class FakeCluster:
 
         await self.until(deleted, within=10)
 
-    def exit(self, pod: str, container: str, code: int) -> None:
+    def exit(self, pod: str, container: str, code: int, message: str = "") -> None:
         """The program of a container ends; a container beside it runs on."""
-        ended = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": self._time()}
+        ended: Object = {"exitCode": code, "reason": "Completed" if code == 0 else "Error", "finishedAt": self._time()}
+        ended |= {"message": message} if message else {}
         statuses = [
             {**status, "ready": False, "state": {"terminated": ended}} if status["name"] == container else status
             for status in self._objects["Pod", pod]["status"]["containerStatuses"]
@@ -330,10 +371,16 @@ class FakeCluster:
         """The next call of this verb (apply, delete, lift_gate, touch, refusal) raises the error."""
         self._failures[verb].append(error)
 
+    def fails(self, verb: str) -> bool:
+        """Whether such an error is still to come."""
+        return bool(self._failures[verb])
+
     def run_pod(self, name: str) -> None:
         """What scheduler and kubelet do with a pod that has no gate."""
         pod = self._objects["Pod", name]
         behaviours = {c["name"]: self._behaviour(pod, c["image"]) for c in pod["spec"]["containers"]}
+        if self._ended_before(pod, next(iter(behaviours.values()))):
+            return
         if pod["spec"].get("restartPolicy", "Always") == "Never":
             behaviours = {name: replace(behaviour, crash_loop=None) for name, behaviour in behaviours.items()}
         since = self._time()
@@ -350,7 +397,19 @@ class FakeCluster:
         for container, behaviour in behaviours.items():
             self.say(name, container, *behaviour.says)
             if runs and behaviour.exit_code is not None:
-                self.exit(name, container, behaviour.exit_code)
+                self.exit(name, container, behaviour.exit_code, behaviour.message)
+
+    def _ended_before(self, pod: Object, behaviour: Behaviour) -> bool:
+        """Play the pod's first container, where its end is said; whether it was the pod's."""
+        name, first = pod["metadata"]["name"], next(iter(pod["spec"].get("initContainers", ())), None)
+        if first is None or behaviour.before is None:
+            return False
+        ended = {"terminated": {"exitCode": behaviour.before, "finishedAt": self._time()}}
+        self.set_status("Pod", name, initContainerStatuses=[{"name": first["name"], "state": ended}])
+        if behaviour.before:
+            self.say(name, first["name"], *behaviour.says)
+            self.set_status("Pod", name, phase="Failed")
+        return bool(behaviour.before)
 
     # -----------------------------------------------------------------------------------------------------------------
 

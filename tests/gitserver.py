@@ -1,6 +1,11 @@
-"""A real git server on 127.0.0.1: git's own http-backend behind Python's HTTP server, and repositories to serve."""
+"""A real git server on 127.0.0.1: git's own http-backend behind Python's HTTP server, and repositories to serve.
+
+Contents of LFS it has, too, as git-lfs' specification of its API has them ("Batch API", "Basic transfers").
+"""
 
 import base64
+import hashlib
+import json
 import os
 import subprocess
 import threading
@@ -22,13 +27,16 @@ ENVIRONMENT = {
 }
 
 
+_CONTENT = "content-of-lfs"
+
 type Files = dict[str, str | bytes | None]
 """Contents by path; None: the file is deleted."""
 
 
-def git(path: Path, *arguments: str) -> str:
+def git(path: Path, *arguments: str, text: str | None = None) -> str:
+    """`text` is for its standard input."""
     command = ["git", "-c", "init.defaultBranch=main", *arguments]
-    done = subprocess.run(command, cwd=path, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=path, env=ENVIRONMENT, input=text, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
@@ -39,6 +47,7 @@ class Repository:
         self.path = path
         path.mkdir(exist_ok=True)
         git(path, "init", "--quiet")
+        git(path, "config", "http.receivepack", "true")
 
     def commit(self, files: Files, *, force: bool = False) -> str:
         """Write (or delete) files and commit; with `force` the history is replaced, as by a forced push."""
@@ -69,10 +78,18 @@ class GitServer:
         self.hold = threading.Event()
         """Cleared, the server accepts requests and does not answer."""
         self.hold.set()
+        self.contents: dict[str, bytes] = {}
+        """What LFS has, by SHA-256."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.host = f"127.0.0.1:{self._server.server_port}"
         self.url = f"http://{self.host}"
+
+    def keep(self, content: bytes) -> str:
+        """In LFS; the pointer to it."""
+        oid = hashlib.sha256(content).hexdigest()
+        self.contents[oid] = content
+        return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(content)}\n"
 
     def repository(self, name: str) -> Repository:
         return Repository(self.root / name)
@@ -122,8 +139,23 @@ class GitServer:
 
         return Handler
 
+    def _offered(self, body: bytes) -> bytes:
+        """The answer to a batch request."""
+        objects = [
+            {**one, "actions": {"download": {"href": f"{self.url}/{_CONTENT}/{one['oid']}"}}}
+            if one["oid"] in self.contents
+            else {**one, "error": {"code": 404, "message": "is not there"}}
+            for one in json.loads(body)["objects"]
+        ]
+        answer = json.dumps({"transfer": "basic", "objects": objects}).encode()
+        return b"Content-Type: application/vnd.git-lfs+json\r\n\r\n" + answer
+
     def backend(self, request: BaseHTTPRequestHandler, body: bytes) -> bytes:
         path, _, query = request.path.partition("?")
+        if path.endswith("/info/lfs/objects/batch"):
+            return self._offered(body)
+        if path.startswith(f"/{_CONTENT}/"):
+            return b"Content-Type: application/octet-stream\r\n\r\n" + self.contents[path.rpartition("/")[2]]
         environment = {
             **ENVIRONMENT,
             "GIT_PROJECT_ROOT": str(self.root),

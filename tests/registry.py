@@ -1,18 +1,21 @@
-"""A real image registry on 127.0.0.1 that asks for a login, with one image of one program.
+"""A real image registry on 127.0.0.1 that asks for a login.
 
-The little of the distribution protocol that a container runtime needs to pull. Runtimes speak plain HTTP to this
-address alone, so it serves the nodes of this machine only.
+The little of the distribution protocol that a container runtime needs to pull, and a builder to push. Runtimes speak
+plain HTTP to this address alone, so it serves the nodes of this machine only; pods may be let in by another one.
 """
 
 import base64
 import hashlib
 import io
 import json
+import secrets
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from tests.background import serving
 
@@ -24,14 +27,22 @@ CONFIGURATION = b".:53 {\n    log\n}\n"
 
 
 class Registry:
-    """Serves `name:tag` to whoever has the login."""
+    """Serves what was added or pushed to whoever has the login."""
 
-    def __init__(self, program: Path, *, name: str, tag: str, architecture: str, login: tuple[str, str]) -> None:
-        """`program` is CoreDNS, a static binary; the image is it and its configuration."""
+    def __init__(self, *, login: tuple[str, str], address: str = "127.0.0.1") -> None:
+        """`address` is where it listens; `0.0.0.0` lets pods in."""
         self.login = login
         self.refused = 0
         """Requests without the login."""
         self._answers: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
+        self._uploads: dict[str, bytes] = {}
+        self._server = ThreadingHTTPServer((address, 0), self._handler())
+        self._server.daemon_threads = True
+        self.port = self._server.server_port
+        self.host = f"127.0.0.1:{self.port}"
+
+    def add(self, program: Path, *, name: str, tag: str, architecture: str) -> None:
+        """An image of one program: CoreDNS, a static binary, and its configuration."""
         blobs = f"/v2/{name}/blobs"
         layer = self._blob(blobs, LAYER, _layer(program))
         config = {
@@ -46,13 +57,7 @@ class Registry:
             "config": self._blob(blobs, CONFIG, json.dumps(config).encode()),
             "layers": [layer],
         }
-        content = json.dumps(manifest).encode()
-        for reference in (tag, _digest(content)):
-            self._answers[f"/v2/{name}/manifests/{reference}"] = MANIFEST, content
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.image = f"{self.host}/{name}"
+        self._manifest(f"/v2/{name}/manifests/{tag}", MANIFEST, json.dumps(manifest).encode())
 
     @contextmanager
     def running(self) -> Iterator["Registry"]:
@@ -64,6 +69,37 @@ class Registry:
         self._answers[f"{place}/{digest}"] = kind, content
         return {"mediaType": kind, "digest": digest, "size": len(content)}
 
+    def _manifest(self, path: str, kind: str, content: bytes) -> str:
+        digest = _digest(content)
+        for place in (path, f"{path.rpartition('/')[0]}/{digest}"):
+            self._answers[place] = kind, content
+        return digest
+
+    def _answer(self, method: str, path: str, kind: str, content: bytes) -> tuple[int, str, bytes, dict[str, str]]:
+        """Status, type, body and further headers."""
+        if method in {"GET", "HEAD"}:
+            kind, content = self._answers.get(path, ("", b""))
+            headers = {"Docker_Content_Digest": _digest(content)} if "/manifests/" in path else {}
+            return 200 if kind else 404, kind or "text/plain", content, headers
+        if "/manifests/" in path:
+            return 201, "text/plain", b"", {"Docker_Content_Digest": self._manifest(path, kind, content)}
+        return self._upload(method, path, content)
+
+    def _upload(self, method: str, path: str, content: bytes) -> tuple[int, str, bytes, dict[str, str]]:
+        """The next part of a blob, which is whole with a PUT."""
+        place, _, query = path.partition("?")
+        if method == "POST":
+            place = f"{place.rstrip('/')}/{secrets.token_hex(8)}"
+        whole = self._uploads.pop(place, b"") + content
+        if method != "PUT":
+            self._uploads[place] = whole
+            return 202, "text/plain", b"", {"Location": place, "Range": f"0-{max(len(whole) - 1, 0)}"}
+        digest = parse_qs(query)["digest"][0]
+        assert digest == _digest(whole), f"{digest} is promised, {_digest(whole)} was sent"
+        blob = f"{place.partition('/uploads/')[0]}/{digest}"
+        self._answers[blob] = "application/octet-stream", whole
+        return 201, "text/plain", b"", {"Location": blob, "Docker_Content_Digest": digest}
+
     def _allowed(self, header: str | None) -> bool:
         return header == f"Basic {base64.b64encode(':'.join(self.login).encode()).decode()}"
 
@@ -73,15 +109,16 @@ class Registry:
             """A runtime tries TLS first, and falls back when the answer to that begins like one of HTTP."""
 
             def answer(self) -> None:
+                content = _content(self.headers, self.rfile)
                 if not outer._allowed(self.headers.get("Authorization")):
                     outer.refused += 1
                     self.reply(401, "text/plain", b"", WWW_Authenticate='Basic realm="registry"')
                     return
-                kind, content = outer._answers.get(self.path, ("", b""))
-                headers = {"Docker_Content_Digest": _digest(content)} if "/manifests/" in self.path else {}
-                self.reply(200 if kind else 404, kind or "text/plain", content, **headers)
+                kind = self.headers.get("Content-Type", "")
+                status, kind, content, headers = outer._answer(self.command, self.path, kind, content)
+                self.reply(status, kind, content, **headers)
 
-            do_GET = do_HEAD = answer  # noqa: N815 - the names that Python calls
+            do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = answer  # noqa: N815 - the names that Python calls
 
             def reply(self, status: int, kind: str, content: bytes, **headers: str) -> None:
                 self.send_response(status)
@@ -95,6 +132,18 @@ class Registry:
                 """Nothing: what matters is what the cluster says."""
 
         return Handler
+
+
+def _content(headers: Message, file: io.BufferedIOBase) -> bytes:
+    """A request's body; builders send a blob in chunks."""
+    if headers.get("Transfer-Encoding") != "chunked":
+        return file.read(int(headers.get("Content-Length") or 0))
+    found = bytearray()
+    while size := int(file.readline().partition(b";")[0], 16):
+        found += file.read(size)
+        file.readline()
+    file.readline()
+    return bytes(found)
 
 
 def _layer(program: Path) -> bytes:

@@ -34,8 +34,8 @@ class Seen:
     """What an audit log tells of one user."""
 
     used: frozenset[Right]
-    refused: frozenset[str]
-    """The API server's sentences."""
+    refused: frozenset[tuple[Right, str]]
+    """What of, and the API server's sentence; of no right, ("", ""), when it was asked for somewhere else."""
 
 
 def granted(manifest: Path = RBAC) -> frozenset[Right]:
@@ -63,15 +63,17 @@ def seen(log: Path, namespace: str, *, since: datetime | None = None) -> Seen:
     """What the Supervisor of this namespace did, there and with what is in no namespace, and what it was refused. Other
     users of the log are left out.
     """
-    used, refused = set[Right](), set[str]()
+    used, refused = set[Right](), set[tuple[Right, str]]()
     for event in _events(log, ACCOUNT.format(namespace=namespace)):
         if since is not None and datetime.fromisoformat(event["stageTimestamp"]) < since:
             continue
         about, status = event.get("objectRef"), event.get("responseStatus", {})
+        name = _name(about) if about is not None and about.get("namespace", namespace) == namespace else ""
         if status.get("code") == FORBIDDEN:
-            refused.add(status.get("message") or f"{event['verb']} {event['requestURI']}")
-        elif about is not None and about.get("namespace", namespace) == namespace:
-            used.update((_name(about), verb) for verb in _verbs(event["verb"], status))
+            right = (name, event["verb"]) if name else ("", "")
+            refused.add((right, status.get("message") or f"{event['verb']} {event['requestURI']}"))
+        elif name:
+            used.update((name, verb) for verb in _verbs(event["verb"], status))
     return Seen(frozenset(used), frozenset(refused))
 
 
@@ -94,9 +96,13 @@ def complaints(rights: frozenset[Right], did: Seen, *, but: Mapping[Right, str])
 
 
 def overstepped(rights: frozenset[Right], did: Seen) -> list[str]:
-    """A line for each refusal, and for each right that was used and comes from elsewhere."""
+    """A line for each refusal, and for each right that was used and comes from elsewhere.
+
+    What is granted is refused all the same by an API server or a kubelet that has just come up and has not read the
+    roles yet; and where it is no question of rights, but of what a pod may be.
+    """
     own = {(resource, verb) for resource, verb in did.used if resource.endswith(f".{REVIEWS}")}
-    refused = sorted(f"refused: {sentence}" for sentence in did.refused)
+    refused = sorted(f"refused: {sentence}" for right, sentence in did.refused if right not in rights)
     return [*refused, *_lines("used, and not granted by us", did.used - rights - own)]
 
 

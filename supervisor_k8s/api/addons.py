@@ -148,7 +148,9 @@ async def restart(call: Call) -> None:
 
 async def rebuild(call: Call) -> None:
     force = call.body["force"]
-    await manage(call, "rebuild", lambda slug, job: call.services.addons.rebuild(slug, job.part, force=force))
+    await manage(
+        call, "rebuild", lambda slug, job: call.services.addons.rebuild(slug, job.stage, job.part, force=force)
+    )
 
 
 async def stdin(call: Call) -> None:
@@ -175,7 +177,7 @@ ROUTES: tuple[Route, ...] = (
     post("/addons/{app}/start", start),
     post("/addons/{app}/stop", stop),
     post("/addons/{app}/restart", restart),
-    post("/addons/{app}/rebuild", rebuild, {vol.Optional("force", default=False): vol.Boolean()}),
+    post("/addons/{app}/rebuild", rebuild, {vol.Optional("force", default=False): vol.Boolean()}, fails=(429, 500)),
     post("/addons/{app}/uninstall", uninstall, {vol.Optional("remove_config", default=False): vol.Boolean()}),
     post("/addons/{app}/stdin", stdin, reads="application/octet-stream"),
     get("/addons/{app}/stats", stats),

@@ -15,10 +15,9 @@ from supervisor_k8s.api.routes import Call, Route, get, post
 from supervisor_k8s.errors import CoreNotRunningError, RefusedError
 from supervisor_k8s.model.config_check import CHECK_GROUP, CHECK_JOB, CHECK_REFERENCE, candidate_at, lost_paths
 from supervisor_k8s.model.desired.config_check import Candidate
-from supervisor_k8s.model.intent import CORE_KEY
+from supervisor_k8s.model.intent import CORE_GROUP, CORE_KEY
 from supervisor_k8s.model.status import AddonState
 
-GROUP = "home_assistant_core"
 _IMAGE = vol.Match(r"^([a-zA-Z\-\.:\d{}]+/)*?([\-\w{}]+)/([\-\w{}]+)(?!\n)$")
 
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -71,22 +70,24 @@ async def stats(call: Call) -> Stats:
 
 async def start(call: Call) -> None:
     core = call.services.core
-    await call.services.jobs.do("home_assistant_core_start", None, GROUP, lambda _: core.start())
+    await call.services.jobs.do("home_assistant_core_start", None, CORE_GROUP, lambda _: core.start())
 
 
 async def stop(call: Call) -> None:
     core, force = call.services.core, call.body["force"]
-    await call.services.jobs.do("home_assistant_core_stop", None, GROUP, lambda _: core.stop(force=force))
+    await call.services.jobs.do("home_assistant_core_stop", None, CORE_GROUP, lambda _: core.stop(force=force))
 
 
 async def restart(call: Call) -> None:
     core, body = call.services.core, call.body
-    await call.services.jobs.do("home_assistant_core_restart", None, GROUP, lambda _: core.restart(**body))
+    await call.services.jobs.do("home_assistant_core_restart", None, CORE_GROUP, lambda _: core.restart(**body))
 
 
 async def rebuild(call: Call) -> None:
     core, body = call.services.core, call.body
-    await call.services.jobs.do("home_assistant_core_rebuild", None, GROUP, lambda _: core.rebuild(**body))
+    await call.services.jobs.do(
+        "home_assistant_core_rebuild", None, CORE_GROUP, lambda job: core.rebuild(job.part, **body)
+    )
 
 
 async def update(call: Call) -> JobStarted | None:
@@ -96,8 +97,8 @@ async def update(call: Call) -> JobStarted | None:
     outcome = await call.services.jobs.do(
         "home_assistant_core_update",
         None,
-        GROUP,
-        lambda progress: core_update.update(version, progress.stage),
+        CORE_GROUP,
+        lambda job: core_update.update(version, job.stage, job.part),
         background=call.body["background"],
     )
     return {"job_id": outcome.job} if outcome.running else None

@@ -26,6 +26,8 @@ _LOGGER = logging.getLogger(__name__)
 COOKIE = "ingress_session"
 CONNECT_WAIT = 10.0
 """Seconds until an add-on must have taken the connection. What it does after that takes as long as it takes."""
+SMALL = 64 * 1024
+"""Bytes of an answer that goes on in one piece, for which one packet does where two were needed."""
 SHORT = 4_194_000
 """Bytes of an answer from which on proxies in front of us are told not to gather it."""
 LARGEST_MESSAGE = 16 * 1024 * 1024
@@ -80,7 +82,7 @@ async def page(call: Call) -> web.StreamResponse:
     if _wants_websocket(request):
         answer = await until_gone(request, _websocket(request, door, headers, slug))
     else:
-        body = await _body(request, headers, streamed=call.services.addons.config(slug).ingress_stream)
+        body = await _body(call, headers, slug) if request.can_read_body else None
         answer = await until_gone(request, _forward(request, door, headers, body, slug))
     if answer is not None:
         return answer
@@ -148,16 +150,15 @@ async def _forward(
         return None
 
 
-async def _body(request: web.Request, headers: CIMultiDict[str], *, streamed: bool) -> Body:
+async def _body(call: Call, headers: CIMultiDict[str], slug: str) -> Body:
     """What is sent on. Of a body whose length is not said many add-ons' servers make nothing: it is gathered first,
     unless the manifest says `ingress_stream`. 413 when it is too large for that.
     """
-    if not request.can_read_body:
-        return None
+    request = call.request
     if request.content_length is not None:
         headers["Content-Length"] = str(request.content_length)
         return request.content
-    if streamed and request.method == "POST":
+    if request.method == "POST" and call.services.addons.config(slug).ingress_stream:
         return request.content
     try:
         return await request.read()
@@ -167,14 +168,18 @@ async def _body(request: web.Request, headers: CIMultiDict[str], *, streamed: bo
 
 async def _answer(request: web.Request, reply: aiohttp.ClientResponse) -> web.StreamResponse:
     """Pass the answer on. One that breaks off breaks off here too: half of it must not look whole."""
-    response = web.StreamResponse(status=reply.status, headers=CIMultiDict(_without(KEPT_BACK, reply.headers.items())))
+    headers = CIMultiDict(_without(KEPT_BACK, reply.headers.items()))
     empty = request.method == "HEAD" or reply.status in EMPTY_STATUS
     given = reply.headers.get("Content-Type", "").partition(";")[0].strip()
     if given or not empty:
-        response.headers["Content-Type"] = given or "application/octet-stream"
-    if reply.content_length is not None and "Content-Encoding" not in reply.headers:
-        response.content_length = reply.content_length
-    if not empty and (reply.content_length is None or reply.content_length >= SHORT):
+        headers["Content-Type"] = given or "application/octet-stream"
+    length = None if "Content-Encoding" in reply.headers else reply.content_length
+    if not empty and length is not None and length <= SMALL:
+        return web.Response(status=reply.status, headers=headers, body=await reply.read())
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    if length is not None:
+        response.content_length = length
+    if not empty and (length is None or length >= SHORT):
         response.headers["X-Accel-Buffering"] = "no"
     request[STREAMING] = True
     await response.prepare(request)

@@ -16,7 +16,9 @@ from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_input import AddonInput
 from supervisor_k8s.services.addon_place import AddonPlace
 from supervisor_k8s.services.addon_settings import AddonSettings
+from supervisor_k8s.services.addon_updates import AddonUpdates
 from supervisor_k8s.services.addons import Addons
+from supervisor_k8s.services.allowances import Allowances
 from supervisor_k8s.services.config_check import ConfigCheck
 from supervisor_k8s.services.core import Core
 from supervisor_k8s.services.core_update import CoreUpdate
@@ -32,6 +34,7 @@ from supervisor_k8s.services.logins import Logins
 from supervisor_k8s.services.logs import Logs
 from supervisor_k8s.services.own_life import OwnLife
 from supervisor_k8s.services.preferences import Preferences
+from supervisor_k8s.services.publishing import Publishing
 from supervisor_k8s.services.repositories import Repositories
 from supervisor_k8s.services.resolution import Resolution
 from supervisor_k8s.services.service_registry import ServiceRegistry
@@ -48,6 +51,7 @@ class Services:
     addon_input: AddonInput
     addon_place: AddonPlace
     addon_settings: AddonSettings
+    addon_updates: AddonUpdates
     leaks: Leaks
     core: Core
     core_update: CoreUpdate
@@ -61,6 +65,8 @@ class Services:
     logins: Logins
     dns: Dns
     docker_network: DockerNetwork
+    allowances: Allowances
+    publishing: Publishing
     ingress: Ingress
     ingress_doors: IngressDoors
     resolution: Resolution

@@ -26,11 +26,11 @@ async def interface_info(call: Call) -> NetworkInterface:
 
 
 async def _interface(call: Call) -> Interface | None:
-    own, slug = call.services.host.interface(), call.caller.slug if call.caller else None
-    if own is None or slug is None:
-        return own
+    host, slug = call.services.host, call.caller.slug if call.caller else None
+    if slug is None:
+        return host.interface()
     address = await call.services.addon_place.told(slug)
-    return None if address == NO_ADDRESS else own.in_pod(address, call.services.dns.site.dns_address)
+    return None if address == NO_ADDRESS else host.interface_of(address, call.services.dns.site.dns_address)
 
 
 ROUTES: tuple[Route, ...] = (

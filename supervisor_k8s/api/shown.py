@@ -10,8 +10,11 @@ from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.views import Assets, ShownAddon
 from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.allowance import grants
 from supervisor_k8s.model.availability import check_available, compatibility
 from supervisor_k8s.model.compatibility import Report, Verdict, sentence
+from supervisor_k8s.model.intent import InstalledAddon
+from supervisor_k8s.model.ports import is_on_node
 
 ICON, LOGO, CHANGELOG, DOCUMENTATION = "icon.png", "logo.png", "CHANGELOG.md", "DOCS.md"
 
@@ -29,7 +32,9 @@ def addon(services: Services, slug: str) -> ShownAddon:
         assets=assets(services, slug),
         state=services.addons.state(slug),
         address=services.addons.address(slug),
+        published_at=_published_at(services, record),
         options=services.addon_settings.merged(slug),
+        given=grants(config, services.allowances.allowed),
     )
 
 
@@ -40,7 +45,8 @@ def addons(services: Services) -> Iterator[ShownAddon]:
 
 def addons_made_of(services: Services) -> tuple[object, ...]:
     """For the memo: everything that `addons` reads."""
-    return (*services.addons.revision, services.repositories.catalogue, services.core.version)
+    catalogue, allowances = services.repositories.catalogue, services.allowances
+    return (*services.addons.revision, catalogue, services.core.version, allowances.allowed, allowances.nodes)
 
 
 def kept[T](services: Services, name: str, made_of: tuple[object, ...], make: Callable[[], T]) -> T:
@@ -62,6 +68,13 @@ async def addon_info(services: Services, slug: str, *, with_options: bool) -> Ad
             answer["options"] = {}
         known[slug, with_options] = written(answer)
     return cast("AddonInfo", known[slug, with_options])
+
+
+def _published_at(services: Services, record: InstalledAddon) -> str | None:
+    """Where the add-on's published ports are reached from outside; None while nobody knows."""
+    if is_on_node(record):
+        return services.addons.address(record.slug)
+    return services.publishing.address(record.slug)
 
 
 async def _texts(services: Services, slug: str) -> tuple[str | None, Mapping[str, Any]]:
@@ -92,13 +105,15 @@ async def store_info(services: Services, slug: str) -> StoreInfo:
     """`GET /store/addons/<slug>`. StoreAddonNotFoundError."""
     config = services.repositories.addon(slug)
     installed = _installed_versions(services).get(slug)
-    answer = views.store_info(config, assets(services, slug), installed, available=available(services, config))
+    given, fits = grants(config, services.allowances.allowed), available(services, config)
+    answer = views.store_info(config, assets(services, slug), installed, given, available=fits)
     return {**answer, "long_description": _headed(report(services, config), await services.repositories.readme(slug))}
 
 
 def report(services: Services, config: AddonConfig) -> Report:
     """What becomes of the add-on here."""
-    return compatibility(config, services.docker_network.site, core_version=services.core.version)
+    site, hindrance = services.docker_network.site, services.publishing.hindrance
+    return compatibility(config, site, core_version=services.core.version, unpublished=hindrance)
 
 
 def _headed(found: Report, readme: str | None) -> str | None:
@@ -120,7 +135,7 @@ def assets(services: Services, slug: str) -> Assets:
 def available(services: Services, config: AddonConfig) -> bool:
     """Whether it could be installed here."""
     try:
-        check_available(config, services.site, core_version=services.core.version)
+        check_available(config, services.allowances.site, core_version=services.core.version)
     except RefusedError:
         return False
     return True

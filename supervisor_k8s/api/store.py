@@ -11,10 +11,8 @@ from supervisor_k8s.api.answers import JobStarted
 from supervisor_k8s.api.answers_addons import Compatibility, Repository, Store, StoreAddons, StoreInfo
 from supervisor_k8s.api.routes import Call, Route, delete, get, post
 from supervisor_k8s.errors import AddonAlreadyInstalledError, ForbiddenError, RefusedError
-from supervisor_k8s.jobs import Progress
 from supervisor_k8s.model.availability import check_available
 from supervisor_k8s.model.intent import job_group
-from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.store.catalogue import StoreRepository
 from supervisor_k8s.store.git import redact
 
@@ -37,7 +35,7 @@ async def addon(call: Call) -> StoreInfo:
 
 async def availability(call: Call) -> None:
     config = call.services.repositories.addon(call.part("app"))
-    check_available(config, call.services.site, core_version=call.services.core.version)
+    check_available(config, call.services.allowances.site, core_version=call.services.core.version)
 
 
 async def compatibility(call: Call) -> Compatibility:
@@ -72,16 +70,11 @@ async def update(call: Call) -> JobStarted | None:
     if call.body.get("backup"):
         raise RefusedError("A backup before the update was asked for; backups are not supported yet")
 
-    async def work(progress: Progress) -> None:
-        await progress.child("app_update", slug, lambda job: addons.update(slug, job.stage, job.part))
-        if addons.state(slug) is AddonState.STARTED:
-            progress.stage("started")
-
     outcome = await call.services.jobs.do(
         "addon_manager_update",
         slug,
         job_group(slug),
-        work,
+        lambda progress: call.services.addon_updates.update(slug, progress),
         background=call.body["background"],
     )
     return {"job_id": outcome.job} if outcome.running else None
@@ -164,8 +157,8 @@ def _files(prefix: str) -> tuple[Route, ...]:
         get(f"{prefix}/{{app}}/logo", logo, raw=BYTES, media=PNG),
         get(f"{prefix}/{{app}}/changelog", changelog, media=TEXT),
         get(f"{prefix}/{{app}}/documentation", documentation, media=TEXT),
-        post(f"{prefix}/{{app}}/install", install, INSTALL, fails=(429,)),
-        post(f"{prefix}/{{app}}/update", update, UPDATE, fails=(429,)),
+        post(f"{prefix}/{{app}}/install", install, INSTALL, fails=(429, 500)),
+        post(f"{prefix}/{{app}}/update", update, UPDATE, fails=(429, 500)),
     )
 
 
@@ -177,8 +170,8 @@ ROUTES: tuple[Route, ...] = (
     get("/store/addons/{app}/compatibility", compatibility),
     *_files("/store/addons"),
     *_files("/addons"),
-    post("/store/addons/{app}/install/{version}", install, INSTALL, fails=(429,)),
-    post("/store/addons/{app}/update/{version}", update, UPDATE, fails=(429,)),
+    post("/store/addons/{app}/install/{version}", install, INSTALL, fails=(429, 500)),
+    post("/store/addons/{app}/update/{version}", update, UPDATE, fails=(429, 500)),
     get("/store/addons/{app}/{version}", addon),
     post("/store/reload", reload),
     post("/addons/reload", reload),

@@ -35,9 +35,11 @@ from supervisor_k8s.api.answers_host import (
 )
 from supervisor_k8s.model import ingress, naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.allowance import Grants
 from supervisor_k8s.model.compatibility import Report, sentence
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.options import ui_schema
+from supervisor_k8s.model.ports import ports_of
 from supervisor_k8s.model.rating import security_rating
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.model.webui import webui_address
@@ -72,7 +74,10 @@ class ShownAddon:
     assets: Assets
     state: AddonState
     address: str
+    published_at: str | None
+    """Where published ports are reached from outside; None while nobody knows."""
     options: Mapping[str, Any]
+    given: Grants
 
     @property
     def version(self) -> str:
@@ -116,7 +121,7 @@ def addon_info(addon: ShownAddon) -> AddonInfo:
     """`GET /addons/<slug>/info` of an installed add-on."""
     return {
         **addon_item(addon),
-        **_rights(addon.config),
+        **_rights(addon.config, addon.given),
         **_hardware(addon.config),
         **_chosen(addon),
         **_ingress(addon),
@@ -141,11 +146,13 @@ def store_item(config: AddonConfig, assets: Assets, installed: str | None, *, av
     }
 
 
-def store_info(config: AddonConfig, assets: Assets, installed: str | None, *, available: bool) -> StoreInfo:
+def store_info(
+    config: AddonConfig, assets: Assets, installed: str | None, given: Grants, *, available: bool
+) -> StoreInfo:
     """`GET /store/addons/<slug>`."""
     return {
         **store_item(config, assets, installed, available=available),
-        **_store_rights(config),
+        **_store_rights(config, given),
         "detached": False,
         "long_description": assets.long_description,
     }
@@ -277,7 +284,7 @@ def _base(config: AddonConfig, assets: Assets, *, available: bool) -> Addon:
     }
 
 
-def _store_rights(config: AddonConfig) -> StoreRights:
+def _store_rights(config: AddonConfig, given: Grants) -> StoreRights:
     flag = _flags(config)
     return {
         "apparmor": "default" if config.raw.get("apparmor", True) else "disable",
@@ -290,15 +297,15 @@ def _store_rights(config: AddonConfig) -> StoreRights:
         "host_network": flag("host_network"),
         "host_pid": flag("host_pid"),
         "ingress": config.ingress,
-        "rating": security_rating(config),
+        "rating": security_rating(config, given),
         "signed": False,
     }
 
 
-def _rights(config: AddonConfig) -> Rights:
+def _rights(config: AddonConfig, given: Grants) -> Rights:
     flag = _flags(config)
     return {
-        **_store_rights(config),
+        **_store_rights(config, given),
         "host_ipc": flag("host_ipc"),
         "host_uts": flag("host_uts"),
         "host_dbus": flag("host_dbus"),
@@ -331,8 +338,7 @@ def _flags(config: AddonConfig) -> Callable[[str], bool]:
 
 def _chosen(addon: ShownAddon) -> Chosen:
     """What the user decided, or the manifest for them."""
-    config, user = addon.config, addon.record.user
-    ports = {**config.ports, **(user.get("network") or {})}
+    config, user, ports = addon.config, addon.record.user, ports_of(addon.record)
     return {
         "hostname": naming.addon_hostname(config.slug),
         "dns": [f"{naming.addon_hostname(config.slug)}.local.hass.io"],
@@ -340,13 +346,13 @@ def _chosen(addon: ShownAddon) -> Chosen:
         "boot_config": config.boot,
         "boot": user.get("boot") or ("auto" if config.boot == "auto" else "manual"),
         "options": addon.options,
-        "schema": ui_schema(config.schema),
+        "schema": ui_schema(config.schema, addon.given),
         "startup": config.startup,
         "network": ports or None,
         "network_description": config.ports_description,
         "services": list(config.services),
         "discovery": list(config.discovery),
-        "webui": webui_address(config.webui, options=addon.options, ports=ports),
+        "webui": webui_address(config.webui, options=addon.options, ports=ports, host=addon.published_at),
         "audio_input": user.get("audio_input"),
         "audio_output": user.get("audio_output"),
         "auto_update": bool(user.get("auto_update", False)),

@@ -11,7 +11,7 @@ from typing import Any
 
 from supervisor_k8s.cluster.cache import Cache, stripped
 from supervisor_k8s.cluster.client import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Client
-from supervisor_k8s.cluster.kinds import KINDS, Kind
+from supervisor_k8s.cluster.kinds import KINDS, Kind, kind_of
 from supervisor_k8s.errors import (
     ClusterConflictError,
     ClusterNotFoundError,
@@ -63,7 +63,7 @@ class Applier:
         A manifest with `metadata.resourceVersion` is refused with ClusterConflictError when the object has changed.
         ClusterRefusedError: somebody else's object has this name, or the manifest is invalid.
         """
-        kind, name = KINDS[manifest["kind"]], manifest["metadata"]["name"]
+        kind, name = kind_of(manifest), manifest["metadata"]["name"]
         known = self._cache.get(kind.name, name) if kind.cached else None
         if known is None:
             known = await self._read_ours(kind, name)
@@ -86,7 +86,7 @@ class Applier:
 
         ClusterConflictError: the name belongs to another object by now.
         """
-        kind, name = KINDS[live["kind"]], live["metadata"]["name"]
+        kind, name = kind_of(live), live["metadata"]["name"]
         _check_ours(kind, live)
         options = {
             "apiVersion": "v1",

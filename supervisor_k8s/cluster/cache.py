@@ -5,11 +5,11 @@ sees it at once. An object never goes back to an older state: the resource versi
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from supervisor_k8s import metrics
-from supervisor_k8s.cluster.kinds import CACHED, Kind
+from supervisor_k8s.cluster.kinds import CACHED, OPTIONAL, Kind
 from supervisor_k8s.errors import ClusterUnavailableError, TookTooLongError
 from supervisor_k8s.model.naming import LABEL_ADDON, LABEL_LAUNCH, LABEL_TYPE
 from supervisor_k8s.model.status import Live, labels
@@ -24,8 +24,10 @@ INDEXED = (LABEL_ADDON, LABEL_LAUNCH, LABEL_TYPE, "app.kubernetes.io/name")
 class Cache:
     """Objects of the cached kinds by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, optional: Collection[str] = ()) -> None:
+        """`optional` names the optional kinds that are watched; of the others there is never anything."""
         self._tables = {kind.name: _Table() for kind in CACHED}
+        self._tables |= {kind.name: _Table(watched=kind.name in optional) for kind in OPTIONAL}
         self._listeners: list[Listener] = []
         self._changed = asyncio.Event()
         self.revision = object()
@@ -84,6 +86,13 @@ class Cache:
         table.listed = True
         self._tell_waiting()
 
+    def clear(self, kind: Kind) -> None:
+        """The cluster does not serve this kind, or does not tell us of it: as far as we know there is nothing."""
+        for name in list(self._tables[kind.name].objects):
+            self._set(kind, name, None)
+        self._tables[kind.name].listed = True
+        self._tell_waiting()
+
     def observe(self, kind: Kind, event: str, live: Live) -> None:
         """One watch event: ADDED, MODIFIED or DELETED."""
         table = self._tables[kind.name]
@@ -103,7 +112,8 @@ class Cache:
         """The answer to a write of ours. When the watch is further than this answer, the answer is old: the object may
         even be gone again.
         """
-        if version_of(live) > self._tables[kind.name].seen:
+        table = self._tables[kind.name]
+        if table.watched and version_of(live) > table.seen:
             self._store(kind, live["metadata"]["name"], live)
 
     # ---------------------------------------------------------------------------------------------------------------
@@ -141,9 +151,10 @@ class Cache:
 class _Table:
     """Objects of one kind with an index by label."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, watched: bool = True) -> None:
         self.objects: dict[str, Live] = {}
-        self.listed = False
+        self.watched = watched
+        self.listed = not watched
         self.seen = 0
         """Up to this version the watch has told everything."""
         self._index: dict[tuple[str, str], set[str]] = {}

@@ -4,19 +4,21 @@
 the parts are in the files beside this one.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from supervisor_k8s.cluster.apply import Applier
-from supervisor_k8s.cluster.cache import Cache, Listener
+from supervisor_k8s.cluster.cache import Cache, Listener, stripped
 from supervisor_k8s.cluster.client import Client
-from supervisor_k8s.cluster.kinds import KINDS, rights
+from supervisor_k8s.cluster.kinds import GATEWAY_API, KINDS, OPTIONAL, Kind, rights
 from supervisor_k8s.cluster.kubelets import Kubelets
 from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.cluster.watch import Pace, Watches
-from supervisor_k8s.errors import ClusterRefusedError
+from supervisor_k8s.errors import ClusterNotFoundError, ClusterRefusedError
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import owner_selector
+from supervisor_k8s.model.serving import Serving
 from supervisor_k8s.model.status import Live
 
 ACCESS_API = "authorization.k8s.io/v1"
@@ -25,18 +27,28 @@ ACCESS_API = "authorization.k8s.io/v1"
 class Cluster:
     """One namespace of one cluster. Nothing is known before `run` has been started and `listed` has returned."""
 
-    def __init__(self, *, client: Client, namespace: str, pace: Pace | None = None) -> None:
-        """`pace`: how patient the watches are; None for the ordinary values."""
+    def __init__(
+        self, *, client: Client, namespace: str, optional: Collection[str] = (), pace: Pace | None = None
+    ) -> None:
+        """`optional` names the kinds that are wanted of those that a cluster need not serve. `pace`: how patient the
+        watches are; None for the ordinary values.
+        """
         self.namespace = namespace
         self._client = client
-        self._cache = Cache()
+        self._optional = optional
+        self._cache = Cache(optional)
         self._applier = Applier(client=client, cache=self._cache, namespace=namespace)
         self._pods = Pods(client=client, namespace=namespace)
         self._kubelets = Kubelets(
-            client=client, may_ask=lambda: self._may_see_nodes({"verb": "get", "subresource": "stats"})
+            client=client, may_ask=lambda: self._may({"resource": "nodes", "verb": "get", "subresource": "stats"})
         )
         self._watches = Watches(
-            client=client, cache=self._cache, namespace=namespace, selector=owner_selector(), pace=pace
+            client=client,
+            cache=self._cache,
+            namespace=namespace,
+            selector=owner_selector(),
+            optional=optional,
+            pace=pace,
         )
 
     async def run(self) -> None:
@@ -55,6 +67,14 @@ class Cluster:
     def on_connected(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever `connected` has become true: at our start, and after each interruption."""
         self._watches.on_connected.append(listener)
+
+    def serving(self, kind: str) -> Serving:
+        """Whether the cluster serves an optional kind; known once `listed` has returned."""
+        return self._watches.serving[kind]
+
+    def on_serving(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the cluster begins or ceases to serve an optional kind that is wanted."""
+        self._watches.on_serving.append(listener)
 
     # --- from the cache ------------------------------------------------------------------------------------------
 
@@ -92,23 +112,44 @@ class Cluster:
         """The API server's version, such as `v1.36.3`."""
         return str((await self._client.request("GET", "/version"))["gitVersion"])
 
+    async def api_groups(self) -> Collection[str]:
+        """Names of the API groups that the cluster serves, those of other people's programs included."""
+        return [group["name"] for group in (await self._client.request("GET", "/apis"))["groups"]]
+
     async def node(self, name: str) -> Live | None:
         """The node; None where we may not ask for it: `manifests/components/nodes` is optional."""
-        if not await self._may_see_nodes({"verb": "get", "name": name}):
+        if not await self._may({"resource": "nodes", "verb": "get", "name": name}):
             return None
         found: Live = await self._client.request("GET", f"/api/v1/nodes/{name}")
         return found
 
     async def nodes(self) -> Sequence[Live] | None:
         """All nodes; None where we may not ask for them."""
-        if not await self._may_see_nodes({"verb": "list"}):
+        if not await self._may({"resource": "nodes", "verb": "list"}):
             return None
         found: Sequence[Live] = (await self._client.request("GET", "/api/v1/nodes"))["items"]
         return found
 
-    async def _may_see_nodes(self, about: Mapping[str, str]) -> bool:
+    async def left_over(self) -> Sequence[Live]:
+        """Our objects of optional kinds that nobody wants any more; none where we may not look. ClusterError."""
+        unwanted = [kind for kind in OPTIONAL if kind.name not in self._optional]
+        about = {"namespace": self.namespace, "group": GATEWAY_API, "verb": "list"}
+        # Whoever grants a look at one of them grants all: `manifests/components/gateway`.
+        if not unwanted or not await self._may({**about, "resource": unwanted[0].plural}):
+            return []
+        return [live for kind in unwanted for live in await self._ours(kind)]
+
+    async def _ours(self, kind: Kind) -> Sequence[Live]:
+        query = {"labelSelector": ",".join(f"{key}={value}" for key, value in owner_selector().items())}
+        for api in (kind.api, *kind.older):
+            with contextlib.suppress(ClusterNotFoundError):
+                page = await self._client.request("GET", kind.at(api).path(self.namespace), query=query)
+                return [{"apiVersion": api, "kind": kind.name, **stripped(item)} for item in page["items"]]
+        return ()
+
+    async def _may(self, about: Mapping[str, str]) -> bool:
         """Asked first, or a refused request would stand in the cluster's audit log at each of our starts."""
-        spec = {"resourceAttributes": {"resource": "nodes", **about}}
+        spec = {"resourceAttributes": about}
         review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectAccessReview", "spec": spec}
         answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectaccessreviews", body=review)
         return bool(answer["status"]["allowed"])
@@ -149,7 +190,7 @@ class Cluster:
         review = {"apiVersion": ACCESS_API, "kind": "SelfSubjectRulesReview", "spec": {"namespace": self.namespace}}
         answer = await self._client.request("POST", f"/apis/{ACCESS_API}/selfsubjectrulesreviews", body=review)
         rules = answer["status"].get("resourceRules") or ()
-        lacking = [right for right in rights() if not any(right.is_granted(rule) for rule in rules)]
+        lacking = [right for right in rights(self._optional) if not any(right.is_granted(rule) for rule in rules)]
         return [] if answer["status"].get("incomplete") else [f"{right.verb} {right.resource}" for right in lacking]
 
     async def warnings(self, uid: str) -> Sequence[Live]:

@@ -4,9 +4,9 @@ The rights in `manifests/` follow from this table, and a test compares the two. 
 deleted is a decision and stands in `model/plan.py`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,14 @@ class Kind:
     """May be deleted and made again when an immutable field changes. Never for what holds data."""
     owns_pods: bool = False
     """A delete must wait for its pods (propagationPolicy Foreground)."""
+    optional: bool = False
+    """Of an API that many clusters do not serve; we are given rights for it, and watch it, only where it is wanted."""
+    older: tuple[str, ...] = ()
+    """Versions of the API that a cluster may serve instead, the best one first."""
+
+    def at(self, api: str) -> Self:
+        """The same kind by another version of its API."""
+        return self if api == self.api else replace(self, api=api)
 
     def path(self, namespace: str, name: str | None = None) -> str:
         """Request path of the collection, or of one object."""
@@ -41,6 +49,16 @@ def _part(name: str, plural: str) -> Kind:
     return Kind(name=name, api="v1", plural=plural, cached=True, written=True, replaceable=True)
 
 
+GATEWAY_API = "gateway.networking.k8s.io"
+
+
+def _routing(name: str, plural: str, *older: str) -> Kind:
+    versions = tuple(f"{GATEWAY_API}/{version}" for version in older)
+    return Kind(
+        name=name, api=f"{GATEWAY_API}/v1", plural=plural, cached=True, written=True, optional=True, older=versions
+    )
+
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -51,6 +69,11 @@ KINDS = {
         _part("Service", "services"),
         _part("Secret", "secrets"),
         _part("ConfigMap", "configmaps"),
+        _routing("Gateway", "gateways"),
+        _routing("HTTPRoute", "httproutes"),
+        # Gateway API 1.6 made v1 of them; before, they were in its experimental channel alone.
+        _routing("TCPRoute", "tcproutes", "v1alpha2"),
+        _routing("UDPRoute", "udproutes", "v1alpha2"),
         Kind(name="PersistentVolumeClaim", api="v1", plural="persistentvolumeclaims"),
         Kind(name="Event", api="v1", plural="events"),
         Kind(name="Lease", api="coordination.k8s.io/v1", plural="leases"),
@@ -58,7 +81,14 @@ KINDS = {
 }
 """By the name that manifests use."""
 
-CACHED = tuple(kind for kind in KINDS.values() if kind.cached)
+CACHED = tuple(kind for kind in KINDS.values() if kind.cached and not kind.optional)
+OPTIONAL = tuple(kind for kind in KINDS.values() if kind.optional)
+
+
+def kind_of(item: Mapping[str, Any]) -> Kind:
+    """Of a manifest or a live object, by the version of the API that it is written in."""
+    kind = KINDS[item["kind"]]
+    return kind.at(item.get("apiVersion", kind.api))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +128,11 @@ _BESIDE = (
 """What is neither cached nor applied."""
 
 
-def rights() -> Iterator[Right]:
-    """Everything that we need to be allowed in our namespace."""
+def rights(optional: Collection[str] = ()) -> Iterator[Right]:
+    """Everything that we need to be allowed in our namespace; of `optional` kinds only those that are named."""
     yield from _BESIDE
     for kind in KINDS.values():
+        if kind.optional and kind.name not in optional:
+            continue
         verbs = dict.fromkeys((*(("list", "watch") if kind.cached else ()), *(_WRITTEN if kind.written else ())))
         yield from (Right(kind.api.rpartition("/")[0], kind.plural, verb) for verb in verbs)

@@ -35,6 +35,7 @@ from supervisor_k8s.errors import (
 from supervisor_k8s.model import lease as record
 from supervisor_k8s.model.naming import supervisor_labels
 from supervisor_k8s.model.status import Live
+from supervisor_k8s.waits import hears
 
 _LOGGER = logging.getLogger(__name__)
 NAME = "supervisor"
@@ -228,9 +229,7 @@ class Lease:
     async def _renewals(self) -> str:
         """Renew in time, and at once when nudged. Why it is lost."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._terms.renew_every):
-                    await self._nudge.wait()
+            await hears(self._nudge, within=self._terms.renew_every)
             self._nudge.clear()
             why = await self._renew()
             if why is not None:

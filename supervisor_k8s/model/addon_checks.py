@@ -30,7 +30,7 @@ FOLDERS = (
     "app_config", "addons", "all_addon_configs", "addon_config",
 )  # fmt: skip
 
-_SLUG = re.compile(r"[-_.A-Za-z0-9]+")
+_SLUG = re.compile(r"[-_.A-Za-z0-9]{1,200}")  # with what stands around it, it is the name of a file
 _CONTAINER_PORT = re.compile(r"[0-9]{1,5}(?:/tcp|/udp)?")
 _SERVICE = re.compile(r"(mqtt|mysql):(provide|want|need)")
 _WATCHDOG = re.compile(r"(?:https?|tcp|\[PROTO:\w+\])://\[HOST\]:(?:\[PORT:\d+\]|\d+).*")

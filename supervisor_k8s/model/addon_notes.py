@@ -21,12 +21,14 @@ class Note:
 
 
 _NONE = Note()
+_RASPBEE = "a RaspBee at the node's GPIO pins"
 _MUSIC_ASSISTANT = Note(dispensable=_NO_DISKS)
 _FRIGATE = Note(dispensable={"PERFMON": "load figures of the graphics processor", "SYS_ADMIN": _DISKS})
 _FRIGATE_FULL_ACCESS = Note(dispensable={**_FRIGATE.dispensable, "full_access": "devices at the node"})
 BY_SLUG: Mapping[str, Note] = {
     "core_assist_microphone": Note(essential=("audio",)),
     "core_cec_scan": Note(essential=("devices",)),
+    "core_deconz": Note(dispensable=dict.fromkeys(("SYS_RAWIO", "SYS_MODULE", "kernel_modules"), _RASPBEE)),
     "core_rpc_shutdown": Note(dispensable={"host_network": "the node's own address when it calls other computers"}),
     "core_silabs_flasher": Note(essential=("devices",)),
     "core_silabs_multiprotocol": Note(essential=("devices",)),

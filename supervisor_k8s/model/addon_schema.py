@@ -50,7 +50,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType(
     {
         "name": Field(vol.All(str, vol.Length(min=1)), "a text that is not empty", REQUIRED),
         "version": Field(check.version, "a version such as 1.2.3", REQUIRED),
-        "slug": Field(check.slug, "letters, digits, dots, dashes and underscores", REQUIRED),
+        "slug": Field(check.slug, "at most 200 letters, digits, dots, dashes and underscores", REQUIRED),
         "description": Field(str, TEXT, REQUIRED),
         "arch": Field([vol.In(check.ARCHITECTURES)], "a list of " + ", ".join(check.ARCHITECTURES), REQUIRED),
         "machine": Field(check.machines, "a list of Home Assistant's machine names, each once and optionally with !"),

@@ -1,25 +1,23 @@
 """What becomes of an add-on here, told before it is installed. Pure.
 
 A manifest may ask for more than an ordinary container gets. Each such request is *granted* because the administrator
-allows its class (`SUPERVISOR_K8S_ALLOW`), or *essential*, so that the add-on is refused without it, or *dispensable*:
-it is dropped, and the report says what is lost. Many manifests ask for what they hardly use, so `addon_notes.py` knows
-of some add-ons better than the rule.
+allows its class (`allowance.py`), or *essential*, so that the add-on is refused without it, or *dispensable*: it is
+dropped, and the report says what is lost. Many manifests ask for what they hardly use, so `addon_notes.py` knows of
+some add-ons better than the rule.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
 
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_notes import note_on
+from supervisor_k8s.model.allowance import Allow, asks_for_devices, grants, required_devices
+from supervisor_k8s.model.nodes import NodeFacts
 
-
-class Allow(StrEnum):
-    """Classes of requests that an administrator may allow."""
-
-    CAPABILITIES = "capabilities"
-    HOST_NETWORK = "host_network"
+SETTING = "SUPERVISOR_K8S_ALLOW"
+BUILD_SETTING = "SUPERVISOR_K8S_BUILD_REGISTRY"
 
 
 class Verdict(StrEnum):
@@ -46,14 +44,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A request that would be granted if its class were allowed."""
+    """A request that would be granted if its class were allowed; or an image to be built, where nothing is."""
 
     what: str
-    allow: Allow
+    word: str | None
+    """Of the setting, as somebody would write it; None of the image."""
 
     @property
     def how(self) -> str:
-        return f"add {self.allow} to the setting SUPERVISOR_K8S_ALLOW"
+        return ways([self])
+
+
+def ways(needs: Collection[Need]) -> str:
+    """What the administrator would do about them."""
+    words = dict.fromkeys(need.word for need in needs if need.word)
+    found = [f"add {', '.join(words)} to the setting {SETTING}"] if words else []
+    found += [f"set {BUILD_SETTING} to a registry"] if any(need.word is None for need in needs) else []
+    return " and ".join(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,37 +86,67 @@ class Report:
 
 
 DEVICES = "devices"
-_DEVICE_KEYS = ("devices", "usb", "uart", "gpio", "video")
+SYS_MODULE = "SYS_MODULE"
 REQUESTS: Mapping[str, Request] = {
     "host_network": Request("the node's own network", essential=True, allow=Allow.HOST_NETWORK),
-    "host_pid": Request("the processes of the node", essential=True),
-    "host_ipc": Request("the shared memory of the node", essential=True),
-    "full_access": Request("all devices of the node", essential=True),
+    "host_pid": Request("the processes of the node", essential=True, allow=Allow.PRIVILEGED),
+    "host_ipc": Request("the shared memory of the node", essential=True, allow=Allow.PRIVILEGED),
+    "full_access": Request("all devices of the node", essential=True, allow=Allow.PRIVILEGED),
     "docker_api": Request("a Docker daemon, which a Kubernetes node does not have", essential=True),
-    "kernel_modules": Request("loading modules into the node's kernel", essential=True),
-    "journald": Request("the node's journal", essential=True),
-    DEVICES: Request("devices at the node", "devices at the node (USB sticks, GPIO pins, cameras, graphics)"),
+    "kernel_modules": Request("modules of the node's kernel", essential=True, allow=Allow.HOST_PATHS),
+    "journald": Request("the node's journal", essential=True, allow=Allow.HOST_PATHS),
+    DEVICES: Request(
+        "devices at the node",
+        "devices at the node (USB sticks, GPIO pins, cameras, graphics)",
+        allow=Allow.DEVICES,
+    ),
     "audio": Request("the node's sound", "sound from and to the node"),
-    "host_dbus": Request("the node's D-Bus", "the node's D-Bus (Bluetooth and the like)"),
+    "host_dbus": Request("the node's D-Bus", "the node's D-Bus (Bluetooth and the like)", allow=Allow.HOST_PATHS),
 }
 """By the key of the manifest, without capabilities; `devices` stands for usb, uart, gpio and video, too. What is not
 here (udev, devicetree, host_uts, apparmor, realtime, ulimits) is dropped and not missed.
 """
+NOTHING: Mapping[str, str] = MappingProxyType({})
+UNKNOWN = NodeFacts()
+UNPROTECTED = frozenset({"host_pid", "full_access"})
+"""What an add-on gets only while its protection mode is off, as upstream."""
 
 
-def report(config: AddonConfig, allowed: Collection[str]) -> Report:
-    """What becomes of the add-on where these classes are allowed, on a node of its architecture."""
-    note, denied, needs, without = note_on(config.slug), list(_impossible(config)), [], []
+def report(
+    config: AddonConfig,
+    allowed: Collection[str],
+    refused: Mapping[str, str] = NOTHING,
+    nodes: NodeFacts = UNKNOWN,
+    *,
+    builds: bool = False,
+) -> Report:
+    """What becomes of the add-on where this is allowed, on a node of its architecture. `refused` is what the cluster
+    lets nobody have, by class, with its reason; `nodes` is what they offer; `builds`: whether images are built.
+    """
+    given = grants(config, allowed)
+    classes, offered = given.classes, nodes.resources
+    note, denied, needs = note_on(config.slug), list(_impossible(config)), []
+    without: list[str | None] = []
+    # What it is given beyond what it asks for binds it, too: no node would take its pod.
+    absent = () if offered is None else (name for name in given.resources if name not in offered)
+    denied += [f"the device {name}, as {SETTING} says, which no node offers" for name in absent]
     for key, request in _requests(config):
-        if request.allow is not None and request.allow in allowed:
+        by_full_access = key == DEVICES and config.raw.get("full_access") and Allow.PRIVILEGED in classes
+        if request.allow in classes or by_full_access:
+            if key in UNPROTECTED:
+                without.append(f"{request.what} until its protection mode is switched off")
             continue
         dispensable = key in note.dispensable or (not request.essential and key not in note.essential)
         if dispensable:
             without.append(note.dispensable.get(key) or request.lost)
         elif request.allow is None:
             denied.append(_worded(key, request))
+        elif request.allow in refused:
+            denied.append(f"{_worded(key, request)}, which the cluster refuses: {refused[request.allow]}")
         else:
-            needs.append(Need(_worded(key, request), request.allow))
+            needs.append(Need(_worded(key, request), _word(request.allow, config, offered or ())))
+    if config.image is None and not builds:
+        needs.append(Need("an image to be built, for its manifest names none", None))
     lost = tuple(dict.fromkeys(text for text in without if text))
     return Report(denied=tuple(denied), needs=tuple(needs), without=lost)
 
@@ -124,47 +161,41 @@ def sentence(found: Report) -> str:
     why = [found.unfit] if found.unfit else []
     why += [f"It asks for {wants}"] if wants else []
     if found.verdict is Verdict.NEEDS:
-        why.append(f"To allow it, {' and '.join(dict.fromkeys(need.how for need in found.needs))}")
+        why.append(f"To allow it, {ways(found.needs)}")
     return " ".join(f"{text}." for text in ["It cannot run on this cluster", *why])
 
 
 def _requests(config: AddonConfig) -> Iterator[tuple[str, Request]]:
-    optional_devices = _device_options(config.schema or {}, required=False)
+    required = required_devices(config.schema or {})
     for key, request in REQUESTS.items():
-        asked = any(config.raw.get(one) for one in _DEVICE_KEYS) if key == DEVICES else config.raw.get(key)
-        if asked or (key == DEVICES and optional_devices):
+        if key == DEVICES and required:
+            what = f"a device of the node (option {', '.join(required)})"
+            yield "device options", Request(what, essential=True, allow=Allow.DEVICES)
+        elif asks_for_devices(config) if key == DEVICES else config.raw.get(key):
             yield key, request
-    for capability in sorted(set(config.privileged)):
+    modules = [SYS_MODULE] if config.raw.get("kernel_modules") else []
+    for capability in sorted({*config.privileged, *modules}):
         what = f"the capability {capability}"
         yield capability, Request(what, essential=True, allow=Allow.CAPABILITIES)
 
 
+def _word(allow: Allow, config: AddonConfig, offered: Collection[str]) -> str:
+    """What the administrator would write to allow it; `offered` are the resources there are, as far as known."""
+    if allow is Allow.DEVICES:
+        names = f", which are {', '.join(sorted(offered))}" if offered else ""
+        return f"{config.slug}=devices:<a path below /dev, or a device plugin's resource{names}>"
+    return allow
+
+
 def _worded(key: str, request: Request) -> str:
-    return request.what if request.allow is Allow.CAPABILITIES else f"{key} ({request.what})"
+    return f"{key} ({request.what})" if key in REQUESTS else request.what
 
 
 def _impossible(config: AddonConfig) -> Iterator[str]:
     """What nobody can allow."""
-    if options := _device_options(config.schema or {}, required=True):
-        yield f"a device of the node (option {', '.join(options)})"
-    if config.image is None:
-        yield "an image to be built, for its manifest names none"
     for entry in config.map:
         if entry.path is not None and not _is_own_path(entry.path):
             yield f"a folder at {entry.path!r}, which is no path of its own inside a container"
-
-
-def _device_options(schema: Mapping[str, Any], prefix: str = "", *, required: bool) -> list[str]:
-    """Options that hold a path of a device: those that must, or those that may."""
-    found: list[str] = []
-    for key, element in schema.items():
-        inner = element[0] if isinstance(element, list | tuple) and element else element
-        if isinstance(inner, Mapping):
-            if inner is element or not required:  # a list may be left empty
-                found += _device_options(inner, f"{prefix}{key}.", required=required)
-        elif isinstance(inner, str) and inner.startswith("device") and inner.endswith("?") is not required:
-            found.append(f"{prefix}{key}")
-    return found
 
 
 def _is_own_path(path: str) -> bool:

@@ -50,6 +50,7 @@ NEEDS: Mapping[str, Needs] = {
     "store_manager_add_repository": Needs("StoreManager.add_repository", (Condition.SUPERVISOR_UPDATED,)),
     "store_manager_reload": Needs("StoreManager.reload", (Condition.SUPERVISOR_UPDATED,)),
     "supervisor_restart": Needs("Supervisor.restart", (Condition.RUNNING,)),
+    "tasks_update_apps": Needs("Tasks._update_apps", (*_NEW_VERSION, Condition.RUNNING)),
     "tasks_update_supervisor": Needs(
         "Tasks._auto_update_supervisor",
         (Condition.HEALTHY, Condition.RUNNING, Condition.FREE_SPACE, Condition.AUTO_UPDATE),

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from supervisor_k8s.errors import (
     GithubRateLimitError,
@@ -14,6 +15,8 @@ from supervisor_k8s.errors import (
 HUB_NAMES = "hub.docker.com", "docker.io"
 """Names under which Home Assistant knows Docker Hub; of both, the last one counts."""
 DOCKER_HUB, GITHUB = "docker.io", "ghcr.io"
+_HUB_HOST = "registry-1.docker.io"
+"""Where Docker Hub answers."""
 HUB_HELP = "https://www.home-assistant.io/more-info/dockerhub-rate-limit"
 _LIMITED = re.compile(r"toomanyrequests|\b429 too many requests", re.IGNORECASE)
 """What a registry says, and what containerd and CRI-O make of its status."""
@@ -29,6 +32,28 @@ def registry_of(image: str) -> str:
     first, slash, _ = image.partition("/")
     named = bool(slash) and ("." in first or ":" in first or first == "localhost")
     return first.removeprefix("index.") if named else DOCKER_HUB
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Of an image in its registry. `reference` is a tag or a digest."""
+
+    host: str
+    name: str
+    reference: str
+
+
+def place_of(image: str) -> Place:
+    """Where a registry has an image, by its name with tag."""
+    registry = registry_of(image)
+    first, _, rest = image.partition("/")
+    path = rest if first.removeprefix("index.") == registry else image
+    path, _, digest = path.partition("@")
+    name, colon, tag = path.rpartition(":")
+    name, tag = (name, tag) if colon and "/" not in tag else (path, "latest")
+    if registry == DOCKER_HUB:
+        return Place(_HUB_HOST, name if "/" in name else f"library/{name}", digest or tag)
+    return Place(registry, name, digest or tag)
 
 
 def login_of(image: str, logins: Collection[str]) -> str | None:

@@ -17,6 +17,10 @@ CORE_KEY = "homeassistant"
 """Key of Home Assistant Core among the workloads; add-ons are `addon/<slug>`."""
 DNS_KEY = "dns"
 """Key of the DNS server that Core and add-ons ask."""
+PORTS_KEY = "ports"
+"""Key of the proxy by which published ports are reached."""
+PUBLIC_KEY = "public"
+"""Key of the Gateway by which Home Assistant is reached at a public address."""
 _ADDON = "addon/"
 
 
@@ -27,6 +31,10 @@ def addon_key(slug: str) -> str:
 def addon_of(key: str) -> str | None:
     """Slug of the add-on that a workload's key means; None for all others."""
     return key.removeprefix(_ADDON) if key.startswith(_ADDON) else None
+
+
+CORE_GROUP = "home_assistant_core"
+"""What two operations on Core exclude each other by; upstream's word, as `job_group` is for add-ons."""
 
 
 def job_group(slug: str) -> str:
@@ -77,7 +85,7 @@ class Intent:
     launch: Launch | None = None
     failure: str | None = None
     update: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What the record becomes as soon as nothing runs: `user` (changed keys) and `system` (whole)."""
+    """What the record becomes as soon as nothing runs: `user` (changed keys), `system` and `health` (whole)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ class InstalledAddon:
     intent: Intent = field(default_factory=Intent)
     ingress_port: int | None = None
     """Chosen for a manifest with `ingress_port: 0`. Ours alone: backups do not carry it."""
+    health: Mapping[str, Any] | None = None
+    """The image's own check (model.health), None where it has none or its registry could not be asked. Ours alone."""
 
     @property
     def granted(self) -> Mapping[str, Any]:

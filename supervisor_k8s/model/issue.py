@@ -30,6 +30,7 @@ class Context(StrEnum):
 class Cause(StrEnum):
     """What is wrong, in words as fine as ours are. Those of the first group are upstream's own issue types."""
 
+    APP_PORT_CONFLICT = "app_port_conflict"
     BOOT_FAIL = "boot_fail"
     DEPRECATED_ADDON = "deprecated_addon"
     DEPRECATED_ARCH_ADDON = "deprecated_arch_addon"
@@ -45,9 +46,14 @@ class Cause(StrEnum):
     ADDON_MANIFEST_INVALID = "addon_manifest_invalid"
     ADDON_RECORD_LOST = "addon_record_lost"
     ADDON_RECORD_REBUILT = "addon_record_rebuilt"
+    ALLOWED_IN_VAIN = "allowed_in_vain"
+    ADDRESS_DIFFERENT = "address_different"
+    ADDRESS_PENDING = "address_pending"
     DOCKER_NETWORK_OFF = "docker_network_off"
     POD_CIDRS_UNKNOWN = "pod_cidrs_unknown"
+    PORTS_NOT_ROUTED = "ports_not_routed"
     PROXIES_NOT_TRUSTED = "proxies_not_trusted"
+    PUBLIC_ROUTE = "public_route"
     RIGHTS_MISSING = "rights_missing"
     STATE_FILE_DAMAGED = "state_file_damaged"
     STATE_NOT_WRITTEN = "state_not_written"
@@ -79,9 +85,14 @@ COARSE: Mapping[Cause, str] = {
     Cause.ADDON_MANIFEST_INVALID: "corrupt_repository",
     Cause.ADDON_RECORD_LOST: "corrupt_filesystem",
     Cause.ADDON_RECORD_REBUILT: "corrupt_filesystem",
+    Cause.ALLOWED_IN_VAIN: "fatal_error",
+    Cause.ADDRESS_DIFFERENT: "fatal_error",
+    Cause.ADDRESS_PENDING: "fatal_error",
     Cause.DOCKER_NETWORK_OFF: "fatal_error",
     Cause.POD_CIDRS_UNKNOWN: "fatal_error",
+    Cause.PORTS_NOT_ROUTED: "fatal_error",
     Cause.PROXIES_NOT_TRUSTED: "fatal_error",
+    Cause.PUBLIC_ROUTE: "fatal_error",
     Cause.RIGHTS_MISSING: "fatal_error",
     Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
     Cause.STATE_NOT_WRITTEN: "fatal_error",
@@ -101,6 +112,7 @@ COARSE: Mapping[Cause, str] = {
 class Cure(StrEnum):
     """Suggestions of upstream's that are made here."""
 
+    CLEAR_PORT_CONFIG = "clear_port_config"
     DISABLE_BOOT = "disable_boot"
     EXECUTE_RELOAD = "execute_reload"
     EXECUTE_REMOVE = "execute_remove"
@@ -114,6 +126,7 @@ class Cure(StrEnum):
 
 
 CURES: Mapping[tuple[Cause, Context], tuple[Cure, ...]] = {
+    (Cause.APP_PORT_CONFLICT, Context.ADDON): (Cure.CLEAR_PORT_CONFIG,),
     (Cause.BOOT_FAIL, Context.ADDON): (Cure.EXECUTE_START, Cure.DISABLE_BOOT),
     (Cause.DEPRECATED_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),
     (Cause.DEPRECATED_ARCH_ADDON, Context.ADDON): (Cure.EXECUTE_REMOVE,),

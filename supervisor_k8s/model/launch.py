@@ -7,16 +7,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from supervisor_k8s.errors import RefusedError
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import DYNAMIC_PORTS
+from supervisor_k8s.model.build import tagged
 from supervisor_k8s.model.desired.compose import desired_addon, stopped
 from supervisor_k8s.model.desired.docker_network import link_entries
 from supervisor_k8s.model.desired.link import LinkKeys
 from supervisor_k8s.model.desired.secrets import token_secret
 from supervisor_k8s.model.intent import InstalledAddon, Launch, Wanted, addon_key
 from supervisor_k8s.model.plan import Workload
+from supervisor_k8s.model.ports import ports_of
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.token import digest
 
@@ -32,13 +33,9 @@ def config_of(record: InstalledAddon) -> AddonConfig:
     return config
 
 
-def image_name(config: AddonConfig, site: Site) -> str:
-    """The image without tag, for this installation's architecture."""
-    if config.image is None:
-        raise RefusedError(
-            f"App {config.slug} has no image and would have to be built; this cluster cannot build images"
-        )
-    return config.image.replace("{arch}", site.arch)
+def image_name(image: str, site: Site) -> str:
+    """A manifest's image for this installation's architecture, without tag."""
+    return image.replace("{arch}", site.arch)
 
 
 def effective_boot(record: InstalledAddon) -> str:
@@ -76,7 +73,8 @@ def switched(record: InstalledAddon, others: Collection[int]) -> InstalledAddon:
     if update is None:
         return record
     user, intent = {**record.user, **update["user"]}, replace(record.intent, update=None)
-    return with_ingress_port(replace(record, user=user, system=update["system"], intent=intent), others)
+    health = update.get("health")
+    return with_ingress_port(replace(record, user=user, system=update["system"], health=health, intent=intent), others)
 
 
 def addon_workload(slug: str, record: InstalledAddon | None, *, lost: bool) -> Workload:
@@ -116,11 +114,11 @@ def new_launch(  # noqa: PLR0913 - the parts of a start, by name
     """
     config = config_of(record)
     version = str(record.user["version"])
-    image = f"{record.user['image']}:{version}"
-    ports = {**config.ports, **(record.user.get("network") or {})}
+    image = tagged(str(record.user["image"]), version)
+    ports = ports_of(record)
     objects = desired_addon(
         config, launch_id=launch_id, version=version, image=image, options=options, ports=ports, timezone=timezone,
-        site=site,
+        site=site, protected=bool(record.user.get("protected", True)), health=record.health,
     )  # fmt: skip
     entries = {} if link_keys is None else link_entries(config, link_keys)
     secret = token_secret(naming.addon_name(config.slug), naming.addon_labels(config.slug), launch_id, token, entries)

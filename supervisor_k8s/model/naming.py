@@ -14,15 +14,21 @@ LABEL_MANAGED = "io.hass.managed"
 LABEL_TYPE = "io.hass.type"
 LABEL_ADDON = "io.hass.addon"
 LABEL_LAUNCH = "io.hass.launch"
+LABEL_LINK = "io.hass.link"
+"""Of pods with a door that only the Supervisor may use: `manifests/components/network-policies` goes by it."""
 ANNOTATION_VERSION = "io.hass.version"
 ANNOTATION_IMAGE = "io.hass.image"
 ANNOTATION_SLUG = "io.hass.slug"
 TYPE_CORE = "homeassistant"
 TYPE_ADDON = "addon"
 TYPE_DNS = "dns"
+TYPE_PORTS = "ports"
+TYPE_PORT_REGISTRY = "port-registry"
+TYPE_PUBLIC = "public"
 CORE = "homeassistant"
 ADDONS_SERVICE = "addons"
 DNS = "supervisor-dns"
+PORT_REGISTRY = "supervisor-port-registry"
 REGISTRIES_SECRET = "supervisor-registries"  # noqa: S105 - the object's name
 """Logins of image registries, for the kubelets."""
 ADDON_CONTAINER = "addon"
@@ -65,6 +71,20 @@ def dns_labels() -> dict[str, str]:
     return _labels(DNS, TYPE_DNS)
 
 
+def ports_labels(name: str) -> dict[str, str]:
+    """Of the proxy for published ports; `name` is the administrator's choice."""
+    return _labels(name, TYPE_PORTS)
+
+
+def public_labels(name: str) -> dict[str, str]:
+    """Of what leads to Home Assistant from its public address; `name` is the administrator's choice."""
+    return _labels(name, TYPE_PUBLIC)
+
+
+def port_registry_labels() -> dict[str, str]:
+    return _labels(PORT_REGISTRY, TYPE_PORT_REGISTRY)
+
+
 def addon_labels(slug: str) -> dict[str, str]:
     """Labels of everything that belongs to one add-on. `io.hass.addon` is the object name's stem where the slug itself
     is no legal label value; the exact slug is an annotation as well.
@@ -90,6 +110,16 @@ def addon_name(slug: str) -> str:
         return name
     digest = hashlib.sha256(slug.encode()).hexdigest()[:_HASH]
     return f"{name[: _LONGEST - _LAUNCH - _HASH - 1].rstrip('-')}-{digest}"
+
+
+def service_name(slug: str) -> str:
+    """Name of the Service of an add-on, or of Core, which goes by its own name among the owners of ports."""
+    return CORE if slug == CORE else addon_name(slug)
+
+
+def published_name(slug: str) -> str:
+    """Name of the Service by which its published ports are reached, where it has one of its own."""
+    return f"lan-{service_name(slug)}"
 
 
 def addon_hostname(slug: str) -> str:

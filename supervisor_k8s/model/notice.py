@@ -26,16 +26,25 @@ WORDS: Mapping[str, str] = {
     "it runs, and cannot be managed before its store is back.",
     Cause.ADDON_RECORD_REBUILT: "The record of add-on {reference} was lost and rebuilt from the cluster. Please look "
     "through its options.",
+    Cause.ADDRESS_PENDING: "Ports that add-ons publish cannot be reached from outside the cluster: Service {reference} "
+    "has no address: {message}. Where that is meant so, SUPERVISOR_K8S_INTERNAL_L4_MODE=off says it.",
+    Cause.ADDRESS_DIFFERENT: "Ports that add-ons publish are reached at {address} and not, as SUPERVISOR_K8S_INTERNAL_"
+    "GATEWAY_ADDRESS says, at {wanted}. {message}",
     Cause.UPDATE_ROLLBACK: "The update of {who} did not work: the version before it runs again. The "
     "Supervisor's log says why.",
     Cause.UPDATE_FAILED: "The update of {who} failed. The Supervisor's log says why.",
     Cause.ADDON_MANIFEST_INVALID: "The store {reference} has add-ons that cannot be read: {manifests}",
+    Cause.ALLOWED_IN_VAIN: "SUPERVISOR_K8S_ALLOW gives add-ons {reference}, but the cluster does not let such pods in: "
+    "{message}",
     Cause.DOCKER_NETWORK_OFF: "The cluster does not let pods have NET_ADMIN, so add-ons cannot see that it is the "
     "Supervisor who asks: pages of many refuse to open. {message}",
     Cause.POD_CIDRS_UNKNOWN: "The networks of the cluster's pods are not known, so databases may refuse other add-ons. "
     "Please set SUPERVISOR_K8S_POD_CIDRS.",
+    Cause.PORTS_NOT_ROUTED: "Ports that add-ons publish cannot be reached from outside the cluster, or not all of them."
+    " {reference}: {message}",
     Cause.PROXIES_NOT_TRUSTED: "Home Assistant does not trust the proxies of SUPERVISOR_K8S_HA_TRUSTED_PROXIES, and so "
     "refuses who comes through them: {message}",
+    Cause.PUBLIC_ROUTE: "The public address of Home Assistant does not work. {reference}: {message}",
     Cause.RIGHTS_MISSING: "The Supervisor's account in the cluster may not: {message}. Please apply the manifests of "
     "the Supervisor's version.",
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",
@@ -58,6 +67,7 @@ OURS: Mapping[str, str] = {
     Context.CORE: "Home Assistant",
     Context.DNS_SERVER: "the server of names",
     Context.SUPERVISOR: "the Supervisor",
+    Context.SYSTEM: "the proxy for published ports",
 }
 """Who it is about, by context."""
 

@@ -11,11 +11,13 @@ FINISHED = ("Complete", "Failed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """`container` is the one that ended and decides (the program's, or one before it that failed), with its
-    `exit_code`; without one, `failure` is why there will be none. Neither: it is on its way.
+    `exit_code` and its termination message; without one, `failure` is why there will be none. Neither: it is on its
+    way.
     """
 
     container: str | None = None
     exit_code: int = -1
+    message: str = ""
     failure: str | None = None
 
     @property
@@ -25,11 +27,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How it ended: which container decided, with its exit code and its output (lines, each with its end)."""
+    """How it ended: which container decided, with its exit code, its output (lines, each with its end) and what it left
+    as termination message.
+    """
 
     container: str
     exit_code: int
     output: str
+    message: str = ""
 
 
 def observe_one_off(job: Live | None, pods: Sequence[Live]) -> Progress:
@@ -38,11 +43,11 @@ def observe_one_off(job: Live | None, pods: Sequence[Live]) -> Progress:
     if pod is not None:
         status = pod.get("status", {})
         for item in status.get("initContainerStatuses") or ():
-            if code := _exit_code(item):
-                return Progress(container=item["name"], exit_code=code)
+            if _exit_code(item):
+                return _ended(item)
         for item in status.get("containerStatuses") or ():
-            if (code := _exit_code(item)) is not None:
-                return Progress(container=item["name"], exit_code=code)
+            if _exit_code(item) is not None:
+                return _ended(item)
     return _without_end(job, pod)
 
 
@@ -60,6 +65,20 @@ def _without_end(job: Live | None, pod: Live | None) -> Progress:
         if condition["type"] in FINISHED and condition["status"] == "True":
             return Progress(failure=condition.get("message") or condition.get("reason") or "its pod was deleted")
     return Progress()
+
+
+def last_begun(pods: Sequence[Live]) -> tuple[str, str] | None:
+    """Pod and name of the container that began last; None while none has."""
+    pod = current_pod(pods)
+    status = {} if pod is None else pod.get("status", {})
+    found = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    begun = [item["name"] for item in found if "waiting" not in item.get("state", {"waiting": {}})]
+    return None if pod is None or not begun else (pod["metadata"]["name"], begun[-1])
+
+
+def _ended(status: Live) -> Progress:
+    message = str(status["state"]["terminated"].get("message") or "").strip()
+    return Progress(container=status["name"], exit_code=_exit_code(status) or 0, message=message)
 
 
 def _exit_code(status: Live) -> int | None:

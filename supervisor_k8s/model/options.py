@@ -14,10 +14,13 @@ from typing import Any
 import voluptuous as vol
 
 from supervisor_k8s.errors import AddonOptionsInvalidError
+from supervisor_k8s.model.allowance import NO_GRANTS, Grants
 from supervisor_k8s.model.plain import NUMBERS
 
 type Schema = Mapping[str, Any]
 
+DEEPEST = 100
+"""Levels of mappings and lists in options, also in what no schema knows: our files could not hold many more."""
 SECRET = "!secret "  # noqa: S105 - the marker of a reference, no secret
 
 _ARGUMENTS = {
@@ -95,15 +98,56 @@ class Secrets:
     """Why there are none, where there should be some."""
 
 
-def validate(schema: Schema | None, options: Mapping[str, Any], *, secrets: Secrets, app: str) -> dict[str, Any]:
+def validate(
+    schema: Schema | None, options: Mapping[str, Any], *, secrets: Secrets, app: str, given: Grants = NO_GRANTS
+) -> dict[str, Any]:
     """Options as the add-on gets them: coerced, `!secret` filled in, unknown keys dropped (also inside mappings).
 
-    `schema` None (`schema: false`) knows no option, so none remains. AddonOptionsInvalidError says what is wrong.
+    `schema` None (`schema: false`) knows no option, so none remains; `given` are the devices that it may name.
+    AddonOptionsInvalidError says what is wrong.
     """
     try:
-        return _mapping(schema or {}, options, secrets, None)
+        _refuse_deeper(options, DEEPEST)
+        return _mapping(schema or {}, options, _Known(secrets, given), None)
     except _MisfitError as error:
         raise AddonOptionsInvalidError(app=app, validation_error=str(error)) from None
+
+
+def unknown(schema: Schema, options: Mapping[str, Any], parent: str = "") -> Iterator[str]:
+    """Names of options that the schema does not know, also inside mappings (`parent.name`), as often as they stand
+    there: `validate` drops them.
+    """
+    for key, value in options.items():
+        name = f"{parent}.{key}" if parent else str(key)
+        if key in schema:
+            yield from _unknown(schema[key], value, name)
+        else:
+            yield name
+
+
+def _unknown(element: Any, value: Any, name: str) -> Iterator[str]:
+    if isinstance(element, Mapping) and isinstance(value, Mapping):
+        yield from unknown(element, value, name)
+    elif isinstance(element, list) and element and isinstance(value, list):
+        for item in value:
+            yield from _unknown(element[0], item, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What values are held against."""
+
+    secrets: Secrets
+    given: Grants
+
+
+def _refuse_deeper(value: Any, levels: int) -> None:
+    """More levels of mappings and lists than these are too many."""
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else None
+    if inner is not None and not levels:
+        raise _MisfitError(f"The options are nested deeper than {DEEPEST} levels")
+    for item in inner or ():
+        _refuse_deeper(item, levels - 1)
 
 
 def passwords(schema: Schema | None, options: Mapping[str, Any]) -> frozenset[str]:
@@ -131,21 +175,21 @@ def _passwords(element: Any, value: Any) -> Iterator[str]:
         yield value
 
 
-def ui_schema(schema: Schema | None) -> list[dict[str, Any]] | None:
-    """The form of the options as the frontend reads it; None for `schema: false`."""
+def ui_schema(schema: Schema | None, given: Grants = NO_GRANTS) -> list[dict[str, Any]] | None:
+    """The form of the options as the frontend reads it, with the devices to choose from; None for `schema: false`."""
     if schema is None:
         return None
-    return [node for name, element in schema.items() for node in _form(name, element)]
+    return [node for name, element in schema.items() for node in _form(name, element, given)]
 
 
 # --- validation --------------------------------------------------------------------------------------------------
 
 
-def _mapping(schema: Schema, given: Any, secrets: Secrets, parent: str | None) -> dict[str, Any]:
+def _mapping(schema: Schema, given: Any, known: _Known, parent: str | None) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise _MisfitError(f"Option '{parent}' must be a mapping" if parent else "The options must be a mapping")
     accepted = {
-        key: _element(schema[key], value, secrets, f"{parent}.{key}" if parent else key)
+        key: _element(schema[key], value, known, f"{parent}.{key}" if parent else key)
         for key, value in given.items()
         if key in schema
     }
@@ -161,28 +205,30 @@ def _may_be_absent(element: Any) -> bool:
     return isinstance(inner, str) and inner.endswith("?")
 
 
-def _element(element: Any, value: Any, secrets: Secrets, key: str) -> Any:
+def _element(element: Any, value: Any, known: _Known, key: str) -> Any:
     if isinstance(element, Mapping):
-        return _mapping(element, value, secrets, key)
+        return _mapping(element, value, known, key)
     if isinstance(element, list):
         if not element:
             raise _MisfitError(f"Type error for option '{key}': the app's schema gives no type for its items")
         if not isinstance(value, list):
             raise _MisfitError(f"Option '{key}' must be a list")
-        return [_element(element[0], item, secrets, key) for item in value]
-    return _value(element, value, secrets, key)
+        return [_element(element[0], item, known, key) for item in value]
+    return _value(element, value, known, key)
 
 
-def _value(word: str, value: Any, secrets: Secrets, key: str) -> Any:
+def _value(word: str, value: Any, known: _Known, key: str) -> Any:
     if value is None:
         raise _MisfitError(f"Missing required option '{key}'")
     if isinstance(value, str) and value.startswith(SECRET):
-        name = value.removeprefix(SECRET)
+        name, secrets = value.removeprefix(SECRET), known.secrets
         value = secrets.values.get(name)
         if value is None or isinstance(value, (Mapping, list, set)):  # a secret is one word, number or time
             why = f": {secrets.trouble}" if secrets.trouble else ""
             raise _MisfitError(f"Unknown secret '{name}' in option '{key}'{why}")
     element = parse(word)
+    if element and element.kind == "device":
+        return _device(value, known.given, key)
     check = _CHECKS.get(element.kind) if element else None
     if element is None or check is None:
         raise _MisfitError(f"Fatal error for option '{key}': the app's schema has the unknown type '{word}'")
@@ -227,13 +273,14 @@ def _of_text(inner: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: inner(str(value))
 
 
-def _device(_: Element) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise vol.Invalid("expected str")
-        raise vol.Invalid("no device of the node is available here")
-
-    return check
+def _device(value: Any, given: Grants, key: str) -> str:
+    """A path of a device that the add-on has."""
+    if not isinstance(value, str):
+        raise _MisfitError(f"Option '{key}': expected str")
+    if not given.has_device(value):
+        there = f"it has {', '.join(given.paths)}" if given.paths else "it has no device of the node"
+        raise _MisfitError(f"Option '{key}': the app is not given this device, {there} (SUPERVISOR_K8S_ALLOW)")
+    return value
 
 
 _CHECKS: Mapping[str, Callable[[Element], Callable[[Any], Any]]] = {
@@ -247,7 +294,6 @@ _CHECKS: Mapping[str, Callable[[Element], Callable[[Any], Any]]] = {
     "port": lambda _: vol.Schema(vol.All(vol.Coerce(int), vol.Range(min=1, max=65535))),
     "match": lambda element: _of_text(vol.Match(element.text)),
     "list": lambda element: _of_text(vol.In(element.choices)),
-    "device": _device,
 }
 
 # --- the form ----------------------------------------------------------------------------------------------------
@@ -264,16 +310,16 @@ _FORMS: Mapping[str, Mapping[str, Any]] = {
     "port": {"type": "integer"},
     "match": {"type": "string"},
     "list": {"type": "select"},
-    "device": {"type": "select", "options": []},
+    "device": {"type": "select"},
 }
 
 
-def _form(name: str, element: Any, *, multiple: bool = False) -> Sequence[dict[str, Any]]:
+def _form(name: str, element: Any, given: Grants, *, multiple: bool = False) -> Sequence[dict[str, Any]]:
     """The node of one option; none for what cannot be drawn (a list without an item, a word of another language)."""
     if isinstance(element, list):
-        return _form(name, element[0], multiple=True) if element else ()
+        return _form(name, element[0], given, multiple=True) if element else ()
     if isinstance(element, Mapping):
-        inner = [node for key, value in element.items() for node in _form(key, value)]
+        inner = [node for key, value in element.items() for node in _form(key, value, given)]
         return ({"name": name, "type": "schema", "optional": True, "multiple": multiple, "schema": inner},)
     word = parse(element)
     if word is None:
@@ -289,4 +335,7 @@ def _form(name: str, element: Any, *, multiple: bool = False) -> Sequence[dict[s
     node |= _FORMS[word.kind]
     if word.kind == "list":
         node["options"] = word.choices
+    if word.kind == "device":
+        # Where a plugin puts its devices is not known, so there is nothing to choose from.
+        node |= {"type": "string"} if given.resources else {"options": list(given.paths)}
     return (node,)

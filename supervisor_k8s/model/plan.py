@@ -32,7 +32,10 @@ from supervisor_k8s.model.status import Live, has_ended, is_gated, is_terminatin
 
 ANNOTATION_APPLIED = "io.hass.applied"
 """Hash of the manifest as it was last applied."""
-ORDER = ("Secret", "ConfigMap", "Service", "StatefulSet", "Deployment", "Job")
+ORDER = (
+    "Secret", "ConfigMap", "Service", "StatefulSet", "Deployment", "Job",
+    "Gateway", "HTTPRoute", "TCPRoute", "UDPRoute",
+)  # fmt: skip
 """Kinds of a workload in the order of apply: what pods need comes before what makes pods. Deletes go backwards."""
 KEYS = ("name", "containerPort", "port", "mountPath")
 """Fields by which an entry of a list is found where others may have added entries."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from supervisor_k8s.model import naming
-from supervisor_k8s.model.desired import dns
+from supervisor_k8s.model.desired import dns, l4_proxy
 from supervisor_k8s.model.desired.core import CONTAINER
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_key, addon_of
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, addon_key, addon_of
 from supervisor_k8s.model.status import Live, current_pod, labels
 
 OWN_KEY = "supervisor"
@@ -51,12 +51,14 @@ def run_of(pod: Live, container: str) -> Run | None:
 
 
 def program_of(key: str) -> tuple[Mapping[str, str], str]:
-    """Labels of the pods and name of the container, for `homeassistant`, `dns` or `addon/<slug>`."""
+    """Labels of the pods and name of the container, for `homeassistant`, `dns`, `ports` or `addon/<slug>`."""
     slug = addon_of(key)
     if slug is not None:
         return {naming.LABEL_ADDON: naming.label_value(slug)}, naming.ADDON_CONTAINER
     if key == DNS_KEY:
         return {naming.LABEL_TYPE: naming.TYPE_DNS}, dns.CONTAINER
+    if key == PORTS_KEY:
+        return {naming.LABEL_TYPE: naming.TYPE_PORTS}, l4_proxy.CONTAINER
     return {naming.LABEL_TYPE: naming.TYPE_CORE}, CONTAINER
 
 

@@ -1,6 +1,7 @@
 """The security rating of an add-on, 1 (careful) to 8, by Home Assistant's rules (Supervisor 2026.08). Pure."""
 
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.allowance import Grants
 
 START = 5
 LOWEST, HIGHEST = 1, 8
@@ -21,10 +22,12 @@ POWERFUL = frozenset(
 ROLES = {"manager": -1, "admin": -2}
 
 
-def security_rating(config: AddonConfig) -> int:
-    """What the store and the add-on's page show. A profile of the add-on's own would add 1, but none is loaded here."""
+def security_rating(config: AddonConfig, given: Grants) -> int:
+    """What the store and the add-on's page show. A profile of the add-on's own would add 1, but none is loaded here. Of
+    what it is given, a device that takes a privileged container counts as full access.
+    """
     raw = config.raw
-    if raw.get("docker_api") or raw.get("full_access"):
+    if raw.get("docker_api") or raw.get("full_access") or given.closed_paths:
         return LOWEST
     rating = START + ROLES.get(config.hassio_role, 0)
     rating -= not raw.get("apparmor", True)

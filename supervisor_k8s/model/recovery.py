@@ -12,6 +12,7 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.build import untagged
 from supervisor_k8s.model.desired.core import desired_core
 from supervisor_k8s.model.desired.secrets import TOKEN_KEY, token_secret
 from supervisor_k8s.model.intent import CoreRecord, InstalledAddon, Intent, Launch, Manifest, Wanted
@@ -96,15 +97,16 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
     secret: Live | None,
     service: Live | None,
     options: Mapping[str, Any],
+    ports: Mapping[str, int | None],
     uuid: str,
     ingress_token: str,
 ) -> InstalledAddon:
     """The record of an add-on as the cluster runs it, which goes on as it is. `config` is the store's manifest,
-    `options` what its last start was given. Without the launch's Secret its program has ended, or nobody knows its
-    token: its pod may be read, and nothing of it runs. A launch of another version than the store's has no
-    rights at our API: its next start gives it those of the store's.
+    `options` what its last start was given, `ports` what it publishes since. Without the launch's Secret its program
+    has ended, or nobody knows its token: its pod may be read, and nothing of it runs. A launch of another version than
+    the store's has no rights at our API: its next start gives it those of the store's.
     """
-    image = found.image.removesuffix(f":{found.version}")
+    image = untagged(found.image, found.version)
     user = {
         "version": found.version,
         "image": image,
@@ -112,6 +114,7 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
         "uuid": uuid,
         "ingress_token": ingress_token,
         "protected": True,
+        **({"network": {key: ports.get(key if "/" in key else f"{key}/tcp") for key in config.ports}} if ports else {}),
     }
     token = secret and _token(secret)
     launch_id = _launch_id(found.program)
@@ -121,7 +124,14 @@ def recovered_addon(  # noqa: PLR0913 - the parts of a record, by name
         objects = tuple(_manifest(live) for live in (secret, service, found.program) if live is not None)
         known = digest(token) if token else ""
         launch = Launch(
-            launch_id, found.version, found.image, known, objects, options=options, config=_own(found, config)
+            launch_id,
+            found.version,
+            found.image,
+            known,
+            objects,
+            options=options,
+            ports=ports,
+            config=_own(found, config),
         )
         intent = Intent((Wanted.RUNNING if token else Wanted.EXITED) if up else Wanted.STOPPED, launch)
     system = {**config.raw, "repository": config.repository}

@@ -6,7 +6,7 @@ file of ours, `{"channel": …, "supervisor": …}`, at an address that the admi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -58,3 +58,22 @@ def is_newer(candidate: str | None, installed: str) -> bool:
         return candidate is not None and AwesomeVersion(installed) < AwesomeVersion(candidate)
     except AwesomeVersionException:
         return False
+
+
+def crossed(bounds: Iterable[str], installed: str, candidate: str) -> str | None:
+    """The first of these versions that an update would reach or leave behind, None when there is none. Where a program
+    changes how it counts, everything before the change lies below everything after it.
+    """
+    for bound in bounds:
+        below, beyond = _precedes(installed, bound), _precedes(candidate, bound)
+        if (beyond is False and below is not False) or (beyond is None and below):
+            return bound
+    return None
+
+
+def _precedes(version: str, bound: str) -> bool | None:
+    """Whether `version` is older than `bound`; None where the two cannot be compared."""
+    try:
+        return AwesomeVersion(version) < AwesomeVersion(bound)
+    except AwesomeVersionException:
+        return None

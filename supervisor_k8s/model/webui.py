@@ -9,9 +9,12 @@ _TEMPLATE = re.compile(
 )
 
 
-def webui_address(template: str | None, *, options: Mapping[str, Any], ports: Mapping[str, int | None]) -> str | None:
-    """The address for people. `ports` are container ports with published ones. `[HOST]` stays, and the frontend puts
-    its own there, as with upstream. None without a page, and for one whose port is not published.
+def webui_address(
+    template: str | None, *, options: Mapping[str, Any], ports: Mapping[str, int | None], host: str | None
+) -> str | None:
+    """The address for people. `ports` are container ports with published ones; `host` is where these are reached. While
+    nobody knows that, `[HOST]` stays, and the frontend puts its own there, as upstream has it. None without a page, and
+    for one whose port is not published.
     """
     match = _TEMPLATE.fullmatch(template or "")
     if match is None:
@@ -21,4 +24,4 @@ def webui_address(template: str | None, *, options: Mapping[str, Any], ports: Ma
     if published is None:
         return None
     scheme = match["plain"] or ("https" if options.get(match["option"]) else "http")
-    return f"{scheme}://[HOST]:{published}{match['rest']}"
+    return f"{scheme}://{host or '[HOST]'}:{published}{match['rest']}"

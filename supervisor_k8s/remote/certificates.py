@@ -58,6 +58,27 @@ def needs_renewal(certificate: str, now: datetime) -> bool:
     return now >= parsed.not_valid_after_utc - RENEW_BEFORE or now < parsed.not_valid_before_utc
 
 
+def why_unfit(certificate: bytes, host: str | None, now: datetime) -> str | None:
+    """Why clients would not take a certificate (PEM, the first one counts) for a host name, maybe one with `*.` before
+    it; None when they would, as far as they trust who signed it.
+    """
+    try:
+        parsed = x509.load_pem_x509_certificate(certificate)
+        names = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        known = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    except x509.ExtensionNotFound:
+        known = []
+    except ValueError:
+        return "it holds no certificate that can be read"
+    if now >= parsed.not_valid_after_utc:
+        return f"its certificate ended on {parsed.not_valid_after_utc:%Y-%m-%d}"
+    if now < parsed.not_valid_before_utc:
+        return f"its certificate begins on {parsed.not_valid_before_utc:%Y-%m-%d}"
+    if host is None or not {host.lower(), f"*.{host.lower().partition('.')[2]}"}.isdisjoint(known):
+        return None
+    return f"its certificate is for {', '.join(known) or 'no host name'}, and not for {host}"
+
+
 def usable(pair: KeyPair, authority: KeyPair) -> bool:
     """Whether the key is of our kind and belongs to the certificate, and the authority signed it."""
     try:

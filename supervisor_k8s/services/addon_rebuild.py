@@ -18,8 +18,10 @@ from supervisor_k8s.errors import StorageError, SupervisorError
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.desired.l4_proxy import registry_of
 from supervisor_k8s.model.intent import InstalledAddon, addon_key
 from supervisor_k8s.model.launch import with_ingress_port
+from supervisor_k8s.model.ports import registered
 from supervisor_k8s.model.recovery import PROGRAMS, Found, addon_token_secret, addons_without_record, recovered_addon
 from supervisor_k8s.reconcile import Cluster
 from supervisor_k8s.state.records import Records
@@ -52,10 +54,14 @@ class AddonRebuild:
         self._missing: dict[str, Found] = {}
         self._store_changed = asyncio.Event()
 
+    @property
+    def lost(self) -> Collection[str]:
+        """Slugs of add-ons whose records are yet to be made."""
+        return [slug for slug in self._missing if slug not in self._records.addons]
+
     def is_lost(self, key: str) -> bool:
         """Whether this workload is an add-on whose record is yet to be made: its objects are not to be touched."""
-        lost = (slug for slug in self._missing if slug not in self._records.addons)
-        return any(key in (addon_key(slug), addon_key(naming.label_value(slug))) for slug in lost)
+        return any(key in (addon_key(slug), addon_key(naming.label_value(slug))) for slug in self.lost)
 
     def store_changed(self, _: Collection[str]) -> None:
         """A repository offers something else than before."""
@@ -115,11 +121,17 @@ class AddonRebuild:
             secret=self._cluster.get("Secret", addon_token_secret(found)),
             service=self._cluster.get("Service", naming.addon_name(found.slug)),
             options=await self._options(found.slug),
+            ports=self._ports(found.slug),
             uuid=uuid4().hex,
             ingress_token=secrets.token_urlsafe(),
         )
         others = {other.ingress_port for other in self._records.addons.values() if other.ingress_port}
         return with_ingress_port(record, others)
+
+    def _ports(self, slug: str) -> Mapping[str, int]:
+        """Those that it has published since its last start, by the registry."""
+        written = registered(registry_of(self._cluster.get("ConfigMap", naming.PORT_REGISTRY)))
+        return {f"{item.target}/{item.protocol}": item.number for item in written if item.slug == slug}
 
     async def _options(self, slug: str) -> Mapping[str, Any]:
         """What its last start was given; the add-on itself may have written there, so it may be anything."""

@@ -3,6 +3,7 @@ launch is frozen, so choices take effect with the next start.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,11 +12,14 @@ from supervisor_k8s.errors import AddonBootConfigError, AddonOptionsInvalidError
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import options as option_model
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.allowance import grants
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.options import Secrets
+from supervisor_k8s.model.ports import ports_of
 from supervisor_k8s.state.records import Records
 from supervisor_k8s.store import documents
 
+_LOGGER = logging.getLogger(__name__)
 SECRETS = "homeassistant/secrets.yaml"
 """The file on the shared volume to which `!secret` in options refers, as it does in Core's own configuration."""
 
@@ -33,7 +37,7 @@ class Judgement:
 class AddonSettings:
     """Reads and changes the `user` half of records."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its place in the house, keyword-only
         self,
         *,
         records: Records,
@@ -41,8 +45,13 @@ class AddonSettings:
         get: Callable[[str], InstalledAddon],
         config: Callable[[InstalledAddon], AddonConfig],
         read: Callable[[str], Awaitable[bytes | None]],
+        allowed: Callable[[], Collection[str]],
+        check_ports: Callable[[InstalledAddon], None],
     ) -> None:
-        """`installed` gives slugs; `read` a file of the shared volume, or StorageError."""
+        """`installed` gives slugs; `read` a file of the shared volume, or StorageError; `allowed` is what the
+        administrator lets add-ons have; `check_ports` raises AddonPortConflictError when an add-on could not have its
+        ports now.
+        """
         self.changed: Signal[str] = Signal()
         """Slug of an add-on of which something else was chosen."""
         self._records = records
@@ -50,6 +59,10 @@ class AddonSettings:
         self._get = get
         self._config = config
         self._read = read
+        self._allowed = allowed
+        self._check_ports = check_ports
+        self._unknown: dict[str, frozenset[str]] = {}
+        """Options of which it was said that the add-on does not know them."""
 
     def merged(self, slug: str) -> Mapping[str, Any]:
         """Stored options over the manifest's defaults: what `/addons/<slug>/info` shows."""
@@ -65,7 +78,12 @@ class AddonSettings:
         """What is to be said of `candidate`, or of what is stored."""
         self._get(slug)
         secrets = await self._secrets()
-        return self._judged(slug, candidate or self.merged(slug), secrets)
+        return self._judged(self._config(self._get(slug)), candidate or self.merged(slug), secrets)
+
+    async def judged_by(self, slug: str, config: AddonConfig) -> Judgement:
+        """What another manifest of the add-on says of the options that the user chose."""
+        chosen = self._get(slug).user.get("options") or {}
+        return self._judged(config, option_model.merge(config.options, chosen), await self._secrets())
 
     async def passwords(self) -> Mapping[str, Collection[str]]:
         """Those in the options of all add-ons that want some, by slug; of options that are not valid none."""
@@ -73,7 +91,9 @@ class AddonSettings:
         asking = [
             slug for slug in self._installed() if option_model.wants_password(self._get(slug).system.get("schema"))
         ]
-        return {slug: self._judged(slug, self.merged(slug), secrets).passwords for slug in asking}
+        return {
+            slug: self._judged(self._config(self._get(slug)), self.merged(slug), secrets).passwords for slug in asking
+        }
 
     async def change(self, slug: str, changes: Mapping[str, Any]) -> None:
         """Store what `POST /addons/<slug>/options` asks for; everything is checked before anything is stored."""
@@ -94,10 +114,17 @@ class AddonSettings:
         if "network" in changes:
             wanted = changes["network"]
             user["network"] = None if wanted is None else known_ports(config, wanted)
+            self._check_ports(replace(record, user={**record.user, **user}))
         for key in ("auto_update", "audio_output", "audio_input", "ingress_panel", "watchdog"):
             if key in changes and not (key == "watchdog" and config.startup == "once"):
                 user[key] = changes[key]
         await self.set_user(slug, **user)
+
+    async def unpublish(self, slug: str, number: int) -> None:
+        """No port of the add-on is published as this number any more; others stay as they are."""
+        record = self._get(slug)
+        ports = {port: None for port, published in ports_of(record).items() if published == number}
+        await self.set_user(slug, network={**(record.user.get("network") or {}), **ports})
 
     async def set_user(self, slug: str, **values: Any) -> None:
         """Store single values of the `user` half (protected, system_managed, …)."""
@@ -105,17 +132,28 @@ class AddonSettings:
         await self._records.update_addon(slug, lambda now: replace(now, user={**now.user, **values}))
         self.changed(slug)
 
-    def _judged(self, slug: str, options: Mapping[str, Any], secrets: Secrets) -> Judgement:
-        schema = self._config(self._get(slug)).schema
+    def _judged(self, config: AddonConfig, options: Mapping[str, Any], secrets: Secrets) -> Judgement:
         try:
-            accepted = option_model.validate(schema, options, secrets=secrets, app=slug)
+            accepted = self._accepted(config, options, secrets)
         except AddonOptionsInvalidError as error:
             return Judgement(fault=str(error.fields["validation_error"]))
-        return Judgement(passwords=option_model.passwords(schema, accepted))
+        return Judgement(passwords=option_model.passwords(config.schema, accepted))
 
     async def _validated(self, config: AddonConfig, options: Mapping[str, Any]) -> Mapping[str, Any]:
-        known_secrets = await self._secrets()
-        return option_model.validate(config.schema, options, secrets=known_secrets, app=config.slug)
+        accepted = self._accepted(config, options, await self._secrets())
+        self._tell_unknown(config, options)
+        return accepted
+
+    def _tell_unknown(self, config: AddonConfig, options: Mapping[str, Any]) -> None:
+        """Say once what the add-on does not get. Without a schema it gets nothing, which is no exception."""
+        names = frozenset(() if config.schema is None else option_model.unknown(config.schema, options))
+        if names and self._unknown.get(config.slug) != names:
+            _LOGGER.warning("Add-on %s knows no option %s: it gets none", config.slug, ", ".join(sorted(names)))
+        self._unknown[config.slug] = names
+
+    def _accepted(self, config: AddonConfig, options: Mapping[str, Any], secrets: Secrets) -> Mapping[str, Any]:
+        given = grants(config, self._allowed())
+        return option_model.validate(config.schema, options, secrets=secrets, app=config.slug, given=given)
 
     async def _secrets(self) -> Secrets:
         """Core's secrets; none when there is no such file. Add-ons may write there, so it may be anything; what is

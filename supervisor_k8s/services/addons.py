@@ -10,8 +10,9 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
@@ -22,6 +23,7 @@ from supervisor_k8s.errors import (
     AddonNotInstalledError,
     AddonNoUpdateError,
     AddonRebuildImageError,
+    AddonRebuildVersionError,
     AddonStartError,
     ClusterError,
     ClusterRefusedError,
@@ -32,6 +34,7 @@ from supervisor_k8s.jobs import Parts, at_once
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
+from supervisor_k8s.model.build import tagged
 from supervisor_k8s.model.desired.compose import directories
 from supervisor_k8s.model.desired.link import LinkKeys
 from supervisor_k8s.model.intent import InstalledAddon, Intent, Launch, Wanted, addon_key
@@ -64,6 +67,15 @@ class Patience:
     """What a pod may need beyond its own grace before a stop counts as failed."""
 
 
+class Ports(Protocol):
+    """Who has which published port (services.ports.Ports). Both raise AddonPortConflictError."""
+
+    def check_start(self, record: InstalledAddon) -> None: ...
+
+    def reserved(self, record: InstalledAddon) -> AbstractAsyncContextManager[None]:
+        """Nobody else gets the add-on's ports meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbours:
     """What add-ons need of other services, as functions: services do not know one another."""
@@ -73,6 +85,10 @@ class Neighbours:
     in_store: Callable[[str], bool]
     pull: Callable[[str, Callable[[str], None]], Awaitable[None]]
     """Has an image brought to a node, telling its stages."""
+    build: Callable[[AddonConfig, Callable[[str], None]], Awaitable[str]]
+    """Has the image of an add-on built that names none, telling its stages; the image without tag."""
+    health: Callable[[str], Awaitable[Mapping[str, Any] | None]]
+    """The check of its health that an image carries, as far as anybody can say."""
     options: Callable[[InstalledAddon], Awaitable[Mapping[str, Any]]]
     """The validated options with secrets resolved; raises AddonOptionsInvalidError."""
     make_directories: Callable[[Sequence[str]], Awaitable[None]]
@@ -84,6 +100,7 @@ class Neighbours:
     """Told whenever a record has a new intent: the state that people see may follow from it alone."""
     link_keys: Callable[[AddonConfig, Site], LinkKeys | None]
     """New ones, for an add-on that gets an ingress-link."""
+    ports: Ports
     timezone: Callable[[], str]
     core_version: Callable[[], str | None]
 
@@ -181,7 +198,8 @@ class Addons:
             await self.remove(slug)
         changes = await self._bring(config, on_stage)
         own = {"options": {}, "uuid": uuid4().hex, "ingress_token": secrets.token_urlsafe(), "protected": True}
-        record = InstalledAddon(slug=slug, user={**changes["user"], **own}, system=changes["system"])
+        user = {**changes["user"], **own}
+        record = InstalledAddon(slug=slug, user=user, system=changes["system"], health=changes["health"])
         await self._records.save_addon(with_ingress_port(record, self._ingress_ports(slug)))
 
     async def start(self, slug: str) -> None:
@@ -211,11 +229,25 @@ class Addons:
         """A restart for nobody who waits: a start that cannot be now is not withdrawn, but stands until it can be."""
         await self._renew(slug, None)
 
-    async def rebuild(self, slug: str, parts: Parts = at_once, *, force: bool = False) -> None:
-        """Make the container anew from its image. Refused without `force`, as upstream does for image-based add-ons."""
-        if not force:
+    async def rebuild(
+        self,
+        slug: str,
+        on_stage: Callable[[str], None] = lambda _: None,
+        parts: Parts = at_once,
+        *,
+        force: bool = False,
+    ) -> None:
+        """Build the image of an add-on without one anew, from the store's folder, which must be of the same version.
+        Another one gets a new container only, and that with `force`, as upstream.
+        """
+        if self.config(slug).image is None:
+            config = self._to.store_addon(slug)
+            if config.version != self.get(slug).user["version"]:
+                raise AddonRebuildVersionError(app=slug, slug=slug)
+            await self._replace(config, on_stage, parts)
+        elif not force:
             raise AddonRebuildImageError(app=slug, slug=slug)
-        if self.state(slug) in UP:
+        elif self.state(slug) in UP:
             await self.restart(slug, parts)
 
     async def update(self, slug: str, on_stage: Callable[[str], None] = lambda _: None, parts: Parts = at_once) -> None:
@@ -227,12 +259,7 @@ class Addons:
         config = self._to.store_addon(slug)
         if config.version == self.get(slug).user["version"]:
             raise AddonNoUpdateError(app=slug, slug=slug)
-        check_available(config, self._site(), core_version=self._to.core_version())
-        changes = await self._bring(config, on_stage)
-        before = self.get(slug).intent
-        runs = before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH)
-        intent = Intent(Wanted.RELAUNCH if runs else Wanted.STOPPED, before.launch, update=changes)
-        await self.pass_through(slug, intent, self._deadline(), parts if runs else at_once)
+        await self._replace(config, on_stage, parts)
 
     async def uninstall(self, slug: str, *, remove_config: bool = False) -> None:
         """Remove the add-on with its data; its own configuration folder only with `remove_config`."""
@@ -249,17 +276,32 @@ class Addons:
 
     # --- steps -----------------------------------------------------------------------------------------------
 
+    async def _replace(self, config: AddonConfig, on_stage: Callable[[str], None], parts: Parts) -> None:
+        """This manifest and its image in place of what is installed."""
+        slug = config.slug
+        check_available(config, self._site(), core_version=self._to.core_version())
+        changes = await self._bring(config, on_stage)
+        before = self.get(slug).intent
+        runs = before.wanted in (Wanted.RUNNING, Wanted.RELAUNCH)
+        intent = Intent(Wanted.RELAUNCH if runs else Wanted.STOPPED, before.launch, update=changes)
+        await self.pass_through(slug, intent, self._deadline(), parts if runs else at_once)
+
     async def _bring(self, config: AddonConfig, on_stage: Callable[[str], None]) -> Mapping[str, Any]:
         """Have the image on a node; what a record says of an add-on of this version."""
-        image = image_name(config, self._site())
-        await self._to.pull(f"{image}:{config.version}", on_stage)
+        if config.image is None:
+            image = await self._to.build(config, on_stage)
+        else:
+            image = image_name(config.image, self._site())
+        await self._to.pull(tagged(image, config.version), on_stage)
+        health = await self._to.health(tagged(image, config.version))
         system = {**config.raw, "repository": config.repository}
-        return {"user": {"version": config.version, "image": image}, "system": system}
+        return {"user": {"version": config.version, "image": image}, "system": system, "health": health}
 
     async def _renew(self, slug: str, until: float | None, parts: Parts = at_once) -> None:
         """A new launch in place of the present one. What would refuse it is asked before anything is touched."""
         record = self.get(slug)
         await self._to.options(record)
+        self._to.ports.check_start(record)
         await self._to.make_directories(directories(config_of(record)))
         if record.intent.wanted is Wanted.STOPPED and record.intent.update is None and not self.pods(slug):
             await parts("app_start", slug, lambda: self._launch(slug, until))
@@ -314,18 +356,19 @@ class Addons:
     async def _freeze(self, slug: str) -> Launch:
         record = self._records.addons[slug]
         options, site = await self._to.options(record), self._site()
-        launch = new_launch(
-            record,
-            options=options,
-            launch_id=secrets.token_hex(4),
-            token=secrets.token_hex(56),
-            timezone=self._to.timezone(),
-            site=site,
-            link_keys=self._to.link_keys(config_of(record), site),
-        )
-        await self._to.make_directories(directories(config_of(record)))
-        await self._to.write_private(f"addons/data/{slug}/options.json", orjson.dumps(options))
-        await self._record(slug, Intent(Wanted.RUNNING, launch))
+        async with self._to.ports.reserved(record):
+            launch = new_launch(
+                record,
+                options=options,
+                launch_id=secrets.token_hex(4),
+                token=secrets.token_hex(56),
+                timezone=self._to.timezone(),
+                site=site,
+                link_keys=self._to.link_keys(config_of(record), site),
+            )
+            await self._to.make_directories(directories(config_of(record)))
+            await self._to.write_private(f"addons/data/{slug}/options.json", orjson.dumps(options))
+            await self._record(slug, Intent(Wanted.RUNNING, launch))
         return launch
 
     async def _see_through(self, slug: str, launch: Launch, until: float | None) -> None:

@@ -21,6 +21,7 @@ from supervisor_k8s.errors import (
     NotReadyError,
     TookTooLongError,
 )
+from supervisor_k8s.jobs import Parts, at_once
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.core import (
     CONTAINER,
@@ -245,17 +246,18 @@ class Core:
 
     async def restart(self, *, safe_mode: bool = False, force: bool = False) -> None:
         """Stop, wait for the pod to be gone, start with a new launch and wait until Core runs."""
+        await self.rebuild(safe_mode=safe_mode, force=force)
+
+    async def rebuild(self, parts: Parts = at_once, *, safe_mode: bool = False, force: bool = False) -> None:
+        """Make the container anew, as every restart does here; its start is one of `parts`, as upstream has it."""
         await self._refuse_in_migration(force=force)
         if safe_mode:
             await self._to.touch(SAFE_MODE)
-        await self._renew()
-        await self._up()
+        await self._renew(parts)
 
-    async def rebuild(self, *, safe_mode: bool = False, force: bool = False) -> None:
-        """Make the container anew: here every restart does."""
-        await self.restart(safe_mode=safe_mode, force=force)
-
-    async def switch(self, version: str, on_stage: Callable[[str], None] = lambda _: None) -> None:
+    async def switch(
+        self, version: str, on_stage: Callable[[str], None] = lambda _: None, parts: Parts = at_once
+    ) -> None:
         """Go to `version`: bring its image to a node, then restart with it if Core is meant to run.
 
         ImagePullError (nothing was changed then), CoreStartError, also as soon as it keeps ending.
@@ -265,8 +267,7 @@ class Core:
         if self.record.intent.wanted is not Wanted.RUNNING:
             await self._records.update_core(lambda now: replace(now, version=version))
             return
-        await self._renew(version)
-        await self._up(ends_are_final=True)
+        await self._renew(parts, version, ends_are_final=True)
 
     async def set_options(self, changes: Mapping[str, Any]) -> None:
         """Store fields of the record: boot, image, port, ssl, watchdog, refresh_token, audio_input, audio_output,
@@ -292,16 +293,25 @@ class Core:
             self._to.poke(CORE_KEY)
             raise
 
-    async def _renew(self, version: str | None = None) -> None:
-        """A new launch in place of the present one. Until the old pod is gone the record stays as it is: its token
-        remains good, and whoever comes after a crash of ours finds Core to be started.
+    async def _renew(self, parts: Parts, version: str | None = None, *, ends_are_final: bool = False) -> None:
+        """A new launch in place of the present one, and wait until it runs. Until the old pod is gone the record stays
+        as it is: its token remains good, and whoever comes after a crash of ours finds Core to be started.
         """
         self._held = True
         try:
             await self._apply()
             await self._pods_gone()
-            await self._launch(version)
+            await parts("home_assistant_core_start", None, lambda: self._follow(version, ends_are_final=ends_are_final))
         finally:
+            await self._let_go()
+
+    async def _follow(self, version: str | None, *, ends_are_final: bool) -> None:
+        await self._launch(version)
+        await self._let_go()
+        await self._up(ends_are_final=ends_are_final)
+
+    async def _let_go(self) -> None:
+        if self._held:
             self._held = False
             await self._apply()
 

@@ -18,6 +18,7 @@ from supervisor_k8s.errors import (
     CoreVersionInstalledError,
     SupervisorError,
 )
+from supervisor_k8s.jobs import Parts, at_once
 from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.model.status import AddonState, Status
 
@@ -34,7 +35,7 @@ class Updatable(Protocol):
 
     def status(self) -> Status: ...
 
-    async def switch(self, version: str, on_stage: Callable[[str], None]) -> None:
+    async def switch(self, version: str, on_stage: Callable[[str], None], parts: Parts) -> None:
         """Go to this version. ImagePullError: nothing was changed. CoreStartError: it does not come up."""
 
 
@@ -50,7 +51,7 @@ class CoreUpdate:
     report: Callable[[Fault], object]
     settle: Callable[[Fault], None]
 
-    async def update(self, version: str | None, on_stage: Callable[[str], None]) -> None:
+    async def update(self, version: str | None, on_stage: Callable[[str], None], parts: Parts = at_once) -> None:
         """Go to `version`, the newest when None. CoreVersionInstalledError, ImagePullError; CoreUpdateError when the
         new version does not work, in which case the former one runs again where it ran before.
         """
@@ -63,7 +64,7 @@ class CoreUpdate:
         self.settle(FAILED)
         ran = self.core.status().state is AddonState.STARTED
         try:
-            await self.core.switch(wanted, on_stage)
+            await self.core.switch(wanted, on_stage, parts)
             why = await self._missing() if ran else None
         except CoreStartError as error:
             why = str(error)
@@ -75,11 +76,8 @@ class CoreUpdate:
         if not ran:
             self.report(FAILED)
             raise CoreUpdateError(f"The update to {wanted} failed: {why}")
-        await self._go_back(before, wanted, why, on_stage)
-
-    async def _go_back(self, before: str, wanted: str, why: str, on_stage: Callable[[str], None]) -> None:
         try:
-            await self.core.switch(before, on_stage)
+            await self.core.switch(before, on_stage, parts)
         except SupervisorError as error:
             self.report(FAILED)
             raise CoreUpdateError(f"The update to {wanted} failed: {why}; nor does {before} start: {error}") from error

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from supervisor_k8s.jobs import Jobs
+from supervisor_k8s.model.intent import CORE_GROUP
 
 _LOGGER = logging.getLogger(__name__)
 LOOK_EVERY = 120.0
 """Seconds between two looks."""
-GROUP = "home_assistant_core"
 
 
 class CoreWatchdog:
@@ -53,7 +53,7 @@ class CoreWatchdog:
 
     async def _look(self) -> None:
         """One look; nobody else may be at work on Core."""
-        await self._jobs.idle(GROUP)
+        await self._jobs.idle(CORE_GROUP)
         instance = self._instance()
         if instance is None or not self._wanted():
             self._silent = 0
@@ -72,6 +72,6 @@ class CoreWatchdog:
     async def _rescue(self) -> None:
         _LOGGER.error("Watchdog: Home Assistant does not answer and is started anew")
         name = "home_assistant_core_restart_after_problem"
-        error = await self._jobs.attempt(name, None, GROUP, lambda _: self._restart())
+        error = await self._jobs.attempt(name, None, CORE_GROUP, lambda _: self._restart())
         if error is not None:
             _LOGGER.warning("Watchdog: Home Assistant could not be started anew: %s", error)

@@ -1,8 +1,7 @@
 """The names of Home Assistant: keeps `supervisor-dns` true as pods come and go.
 
 The address of its Service stands in every pod that was started since, so it is recorded and asked for again. What is in
-the ConfigMap reaches CoreDNS when the kubelet refreshes the volume: by itself after a minute, at once when the pod is
-touched.
+the ConfigMap is shown by its pods at once (`cluster/refresh.py`).
 """
 
 import asyncio
@@ -13,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from supervisor_k8s.cluster.backoff import Backoff
-from supervisor_k8s.errors import ClusterError, ClusterRefusedError, NotReadyError, RefusedError, TookTooLongError
+from supervisor_k8s.cluster.refresh import AGAIN, Touches, VolumeRefresh
+from supervisor_k8s.errors import ClusterRefusedError, NotReadyError, RefusedError, TookTooLongError
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired.dns import (
     addon_hosts,
@@ -34,17 +33,12 @@ from supervisor_k8s.remote.certificates import utc_now
 _LOGGER = logging.getLogger(__name__)
 UP_WAIT = 60.0
 """Seconds for which our start waits for an answering server before Core and add-ons are launched."""
-AGAIN = 2.0
-"""Seconds after which pods are touched once more: a kubelet may hear of the touch before it hears of the content."""
 _LABELS = {naming.LABEL_TYPE: naming.TYPE_DNS}
 _ADDONS = {naming.LABEL_TYPE: naming.TYPE_ADDON}
 
 
-class DnsCluster(Cluster, Protocol):
-    """What names need of the cluster beyond the rest."""
-
-    async def touch(self, pod: Live) -> None:
-        """Have the kubelet refresh the pod's ConfigMap volumes now."""
+class DnsCluster(Cluster, Touches, Protocol):
+    """What names need of the cluster."""
 
 
 class DnsRecords(Protocol):
@@ -77,9 +71,8 @@ class Dns:
         self._site = site
         self._image = image
         self._clock = clock
-        self._again = again
         self._writing = asyncio.Lock()
-        self._to_show = asyncio.Event()
+        self._shown = VolumeRefresh(cluster=cluster, pods=self._pods, again=again)
         self._reached: dict[str, tuple[str, str]] = {}
         """Pods of add-ons whose program runs: by name, slug and address."""
         self._addon_hosts: str | None = None
@@ -150,27 +143,13 @@ class Dns:
             case "Service", naming.TYPE_CORE if _differ(old, new, "spec"):
                 self._poke(DNS_KEY)
             case "ConfigMap", naming.TYPE_DNS if _differ(old, new, "data"):
-                self._to_show.set()
+                self._shown.ask()
             case "Pod", naming.TYPE_DNS if _answers(new) and not _answers(old):
-                self._to_show.set()
+                self._shown.ask()
 
     async def run(self) -> None:
         """Have new content shown by the servers at once, for as long as we run. At first what was left to be shown."""
-        backoff = Backoff()
-        self._to_show.set()
-        while True:
-            await self._to_show.wait()
-            self._to_show.clear()
-            try:
-                await self._touch()
-                if not await self._changes_soon():
-                    await self._touch()
-            except ClusterError as error:
-                _LOGGER.debug("New names are shown a little later: %s", error)
-                self._to_show.set()
-                await backoff.wait()
-                continue
-            backoff.reset()
+        await self._shown.run()
 
     # --- verbs -----------------------------------------------------------------------------------------------
 
@@ -215,18 +194,6 @@ class Dns:
         if before != now:
             self._addon_hosts = None
         return before != now
-
-    async def _touch(self) -> None:
-        for pod in self._pods():
-            await self._cluster.touch(pod)
-
-    async def _changes_soon(self) -> bool:
-        try:
-            async with asyncio.timeout(self._again):
-                await self._to_show.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 def _reached(pod: Live | None) -> tuple[str, str] | None:

@@ -26,9 +26,10 @@ GIB = 2**30
 LOW_SPACE = 2 * GIB
 """Free bytes below which the volume counts as full; upstream's figure."""
 NO_HARDWARE = "00:00:00:00:00:00"
-"""Where nobody knows the hardware address."""
+"""Where the hardware address is not known."""
 _SIOCGIFADDR, _SIOCGIFNETMASK = 0x8915, 0x891B
 _ROUTE_DESTINATION, _ROUTE_GATEWAY = 1, 2
+_COMPLETE = 0x2
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +60,15 @@ class Interface:
     gateway: ipaddress.IPv4Address | None
     nameservers: tuple[ipaddress.IPv4Address, ...]
 
-    def in_pod(self, address: str, nameserver: str) -> "Interface":
+    def in_pod(self, address: str, mac: str, nameserver: str) -> "Interface":
         """The same in another pod, at `address`: named and sized alike, for one plugin made both. The gateway is known
-        where it serves that address too; the hardware address is not.
+        where it serves that address too.
         """
         placed = ipaddress.IPv4Interface(f"{address}/{self.address.network.prefixlen}")
         routed = placed.network.num_addresses == 1
         return Interface(
             name=self.name,
-            mac=NO_HARDWARE,
+            mac=mac,
             address=placed,
             gateway=self.gateway if routed or placed.network == self.address.network else None,
             nameservers=(ipaddress.IPv4Address(nameserver),),
@@ -155,6 +156,12 @@ class Host:
             nameservers=nameservers(_text(Path("/etc/resolv.conf"))),
         )
 
+    def interface_of(self, address: str, nameserver: str) -> Interface | None:
+        """The same of another pod, which speaks with us: its hardware address is known where it is on our link."""
+        own = self.interface()
+        mac = hardware_address(_text(Path("/proc/net/arp")), address)
+        return None if own is None else own.in_pod(address, mac, nameserver)
+
 
 def boot_time() -> int | None:
     """When the node started, in microseconds since the epoch."""
@@ -184,6 +191,15 @@ def interface_address(name: str) -> ipaddress.IPv4Interface | None:
         except OSError:
             return None
     return ipaddress.IPv4Interface((ipaddress.IPv4Address(address), str(ipaddress.IPv4Address(mask))))
+
+
+def hardware_address(neighbours: str, address: str) -> str:
+    """Of this address in the kernel's table; NO_HARDWARE when it has none."""
+    for line in neighbours.splitlines()[1:]:
+        known, _, flags, mac, *_ = line.split()
+        if known == address and int(flags, 16) & _COMPLETE:
+            return mac
+    return NO_HARDWARE
 
 
 def nameservers(resolv_conf: str) -> tuple[ipaddress.IPv4Address, ...]:

@@ -15,6 +15,7 @@ from supervisor_k8s.model.desired.registries import (
     registries_workload,
     stored,
 )
+from supervisor_k8s.model.image_pull import login_of
 from supervisor_k8s.model.naming import REGISTRIES_SECRET
 from supervisor_k8s.model.plan import Workload
 from supervisor_k8s.model.site import Site
@@ -54,6 +55,11 @@ class ImageRegistries:
     def users(self) -> dict[str, str]:
         """Host name to user name."""
         return {host: login["username"] for host, login in self._logins.items()}
+
+    def login(self, image: str) -> tuple[str, str] | None:
+        """User name and password for the registry of an image, where they are kept."""
+        host = login_of(image, self._logins)
+        return None if host is None else (self._logins[host]["username"], self._logins[host]["password"])
 
     def workload(self) -> Workload:
         """What the cluster is to hold of them."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.docker_network import LINK, LINK_PORT, client_keys, has_link
 from supervisor_k8s.model.desired.link import LinkKeys
-from supervisor_k8s.model.intent import InstalledAddon, Launch
+from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import NO_ADDRESS
 from supervisor_k8s.remote.certificates import client_context, make_launch_keys, utc_now
@@ -44,27 +44,41 @@ class IngressDoors:
         self._record = record
         self._config = config
         self._address = address
-        self._contexts: dict[str, tuple[str, ssl.SSLContext | None]] = {}
-        """By slug, of which launch."""
+        self._ways: dict[str, _Way] = {}
+        """By slug, of the present launch."""
 
     def of(self, slug: str) -> Door | None:
         """None while the add-on has no pod."""
-        record, address = self._record(slug), self._address(slug)
+        address = self._address(slug)
         if address == NO_ADDRESS:
             return None
-        context = self._context(slug, record.intent.launch) if record.intent.launch else None
-        if context is None:
-            return Door(f"http://{address}:{self._config(record).ingress_port}")
-        return Door(f"https://{address}:{LINK_PORT}", context, LINK)
+        way = self._way(slug, self._record(slug))
+        if way.context is None:
+            return Door(f"http://{address}:{way.port}")
+        return Door(f"https://{address}:{LINK_PORT}", way.context, LINK)
 
     async def forget(self, slug: str) -> None:
         """An add-on goes."""
-        self._contexts.pop(slug, None)
+        self._ways.pop(slug, None)
 
-    def _context(self, slug: str, launch: Launch) -> ssl.SSLContext | None:
-        """Made once for a launch: connections are kept by it, and to read keys takes a hundred times as long."""
-        known = self._contexts.get(slug)
-        if known is None or known[0] != launch.id:
-            keys = client_keys(launch.objects)
-            known = self._contexts[slug] = (launch.id, None if keys is None else client_context(keys))
-        return known[1]
+    def _way(self, slug: str, record: InstalledAddon) -> "_Way":
+        """Made once for a launch: connections are kept by its context, and to read keys and the manifest takes a
+        hundred times as long.
+        """
+        launch = record.intent.launch
+        known = self._ways.get(slug)
+        if launch is None or known is None or known.launch != launch.id:
+            keys = None if launch is None else client_keys(launch.objects)
+            context = None if keys is None else client_context(keys)
+            known = _Way(launch.id if launch else None, self._config(record).ingress_port, context)
+            self._ways[slug] = known
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To the page of one launch; without a context to its own port."""
+
+    launch: str | None
+    port: int | None
+    context: ssl.SSLContext | None

@@ -4,15 +4,16 @@ What an earlier process of ours left is removed at our start and before the next
 back, the cluster removes it.
 """
 
+import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, OneOffError, TookTooLongError
 from supervisor_k8s.model.desired.one_off import TYPE_ONE_OFF, one_off_labels
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import LABEL_TYPE
-from supervisor_k8s.model.one_off import Ended, Progress, observe_one_off
+from supervisor_k8s.model.one_off import Ended, Progress, last_begun, observe_one_off
 from supervisor_k8s.reconcile import Cluster
 
 MARGIN = 60.0
@@ -23,6 +24,10 @@ LINES = 5000
 """Last lines of the output that are read."""
 LARGEST = 512 * 1024
 """Bytes of the output that are read."""
+
+
+type Hear = Callable[[str, str], None]
+"""Is told a line of the output, with its container."""
 
 
 class OneOffCluster(Cluster, Protocol):
@@ -39,25 +44,57 @@ class OneOffs:
     def __init__(self, *, cluster: OneOffCluster) -> None:
         self._cluster = cluster
 
-    async def run(self, job: Manifest) -> Ended:
+    async def run(self, job: Manifest, *, hear: Hear | None = None) -> Ended:
         """Have it done. OneOffError with the reason when it cannot begin, or was ended before its end; ClusterError.
 
-        Whoever calls this never does so for one name twice at the same time.
+        `hear` is told the output as it comes. Whoever calls this never does so for one name twice at the same time.
         """
         async with self._there(job):
             name, deadline = job["metadata"]["name"], job["spec"]["activeDeadlineSeconds"]
-            try:
-                progress = await self._cluster.until(lambda: self._settled(name), within=deadline + MARGIN)
-            except TookTooLongError:
-                raise OneOffError(name=name, reason=f"it did not end within {deadline} seconds") from None
+            progress = await self._end(name, deadline, hear)
             if progress.container is None:
                 raise OneOffError(name=name, reason=progress.failure)
-            return Ended(progress.container, progress.exit_code, await self._output(name, progress.container))
+            output = await self._output(name, progress.container)
+            return Ended(progress.container, progress.exit_code, output, progress.message)
 
     async def sweep(self) -> None:
         """Remove what an earlier process of ours left behind."""
         for job in self._cluster.select("Job", {LABEL_TYPE: TYPE_ONE_OFF}):
             await self._cluster.delete(job)
+
+    async def _end(self, name: str, deadline: float, hear: Hear | None) -> Progress:
+        async with asyncio.TaskGroup() as tasks:
+            listening = tasks.create_task(self._listen(name, deadline + MARGIN, hear)) if hear else None
+            try:
+                return await self._cluster.until(lambda: self._settled(name), within=deadline + MARGIN)
+            except TookTooLongError:
+                return Progress(failure=f"it did not end within {deadline} seconds")
+            finally:
+                if listening:
+                    listening.cancel()
+
+    async def _listen(self, name: str, within: float, hear: Hear) -> None:
+        """Container after container, until cancelled. It is only for people who wait: what cannot be read is left out,
+        and the output is read once more in the end.
+        """
+        heard: tuple[str, str] | None = None
+
+        def another() -> tuple[str, str] | None:
+            found = last_begun(self._cluster.select("Pod", one_off_labels(name)))
+            return None if found == heard else found
+
+        while True:
+            try:
+                heard = await self._cluster.until(another, within=within)
+                pod, container = heard
+                lines = self._cluster.logs(
+                    pod, container, tail_lines=None, follow=True, previous=False, timestamps=False
+                )
+                async with contextlib.aclosing(lines):
+                    async for line in lines:
+                        hear(container, line.decode(errors="replace"))
+            except (ClusterError, TookTooLongError):
+                continue
 
     def _settled(self, name: str) -> Progress | None:
         pods = self._cluster.select("Pod", one_off_labels(name))

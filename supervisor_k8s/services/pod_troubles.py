@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from supervisor_k8s.errors import ClusterError, ClusterRefusedError
-from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, addon_of
+from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, addon_of
 from supervisor_k8s.model.issue import Cause, Context, Fault, Faults
 from supervisor_k8s.model.program import program_of
 from supervisor_k8s.model.trouble import Trouble, explained, find
 from supervisor_k8s.reconcile import Live
+from supervisor_k8s.waits import hears
 
 _LOGGER = logging.getLogger(__name__)
-OURS = {CORE_KEY: Context.CORE, DNS_KEY: Context.DNS_SERVER}
+OURS = {CORE_KEY: Context.CORE, DNS_KEY: Context.DNS_SERVER, PORTS_KEY: Context.SYSTEM}
 """Workloads beside the add-ons, with the word that clients have for them."""
 MAKERS = ("Deployment", "StatefulSet", "Job")
 ASK_AGAIN, LONGEST = 30.0, 300.0
@@ -93,7 +94,7 @@ class PodTroubles:
 
     async def _attend(self, key: str, case: "_Case") -> None:
         """Tell of a trouble that lasts, and withdraw that when it is over."""
-        if await self._is_over(case, case.trouble.patience):
+        if await hears(case.over, within=case.trouble.patience / self._haste):
             return
         words = await self._explained(case)
         if words is None:
@@ -108,7 +109,7 @@ class PodTroubles:
         """What is wrong, as soon as anybody says it; None when it is over before."""
         pause = ASK_AGAIN
         while (found := await self._asked(case.trouble)) is None:
-            if await self._is_over(case, pause):
+            if await hears(case.over, within=pause / self._haste):
                 return None
             pause = min(pause * 2, LONGEST)
         return None if case.over.is_set() else found
@@ -123,14 +124,6 @@ class PodTroubles:
             level = logging.WARNING if isinstance(error, ClusterRefusedError) else logging.INFO
             _LOGGER.log(level, "Why a pod does not get on cannot be asked for: %s", error)
             return explained(trouble, ())
-
-    async def _is_over(self, case: "_Case", within: float) -> bool:
-        try:
-            async with asyncio.timeout(within / self._haste):
-                await case.over.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 @dataclass(slots=True)

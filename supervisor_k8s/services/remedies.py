@@ -26,6 +26,8 @@ class Verbs:
     """Has the image of an installed add-on brought to a node."""
     boot_manually: Verb
     """The add-on is not to come up by itself any more."""
+    unpublish: Callable[[str, int], Awaitable[object]]
+    """The add-on is not to publish this port any more."""
     fetch_store: Verb
     """Clones a repository anew."""
     remove_store: Verb
@@ -51,7 +53,11 @@ def remedies(jobs: Jobs, verbs: Verbs) -> Mapping[tuple[Context, Cure], Remedy]:
         await verbs.pull(slug, progress)
         await verbs.restart(slug, progress.part)
 
+    async def unpublish(fault: Fault) -> None:
+        await verbs.unpublish(str(fault.reference), dict(fault.extra)["port"])
+
     return {
+        (Context.ADDON, Cure.CLEAR_PORT_CONFIG): unpublish,
         (Context.ADDON, Cure.EXECUTE_START): job("app_start", lambda slug, _: verbs.start(slug)),
         (Context.ADDON, Cure.EXECUTE_STOP): job("app_stop", lambda slug, _: verbs.stop(slug)),
         (Context.ADDON, Cure.EXECUTE_RESTART): job("app_restart", lambda slug, whole: verbs.restart(slug, whole.part)),

@@ -23,8 +23,10 @@ from supervisor_k8s.errors import (
 )
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.build import Recipe
 from supervisor_k8s.model.repository import LOCAL, RepositoryInfo, parse_url, slug_of
 from supervisor_k8s.state.records import Records
+from supervisor_k8s.store.build_source import build_source
 from supervisor_k8s.store.catalogue import (
     AddonFiles,
     Catalogue,
@@ -171,6 +173,11 @@ class Repositories:
         """Language to `{"configuration": …, "network": …}`; empty for an unknown add-on."""
         files = self._beside(slug, "translations")
         return {} if files is None else await asyncio.to_thread(files.translations)
+
+    async def build_source(self, slug: str, arch: str) -> tuple[Recipe, bytes]:
+        """As store.build_source; StoreAddonNotFoundError, too."""
+        config = self.addon(slug)
+        return await asyncio.to_thread(build_source, config, self.catalogue.files[slug], arch)
 
     # --- changing --------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ is gone and comes again, or the user has everything looked at anew.
 """
 
 import asyncio
-import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -24,6 +23,7 @@ from supervisor_k8s.errors import (
 from supervisor_k8s.events import Signal
 from supervisor_k8s.model import issue as shapes
 from supervisor_k8s.model.issue import Context, Cure, Fault, Issue, Suggestion, Unhealthy
+from supervisor_k8s.waits import hears
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -218,9 +218,7 @@ class Resolution:
         while True:
             self._asked.clear()
             await self.look()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_EVERY):
-                    await self._asked.wait()
+            await hears(self._asked, within=CHECK_EVERY)
 
     def look_soon(self) -> None:
         """Something changed that a check is about."""

@@ -7,7 +7,6 @@ is not trusted any more, and what the user added himself stays. Without the sett
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from supervisor_k8s.model.config_check import CHECK_GROUP, CHECK_JOB, CHECK_REFE
 from supervisor_k8s.model.configuration_yaml import MARK, proxies_of_ours, snippet, with_trusted_proxies
 from supervisor_k8s.model.desired.config_check import LIVE, Candidate
 from supervisor_k8s.model.http_config import PROXIES, STORE_SINCE, Decision, Step, decide
+from supervisor_k8s.model.intent import CORE_GROUP
 from supervisor_k8s.model.issue import Cause, Context, Fault, Faults
 from supervisor_k8s.model.versions import at_least
+from supervisor_k8s.waits import hears
 
 _LOGGER = logging.getLogger(__name__)
-GROUP = "home_assistant_core"
 NAME = "configuration.yaml"
 FILE = f"{LIVE}/{NAME}"
 BACKUP = f"{FILE}.before-supervisor"
@@ -110,9 +110,7 @@ class TrustedProxies:
         """Until cancelled; never at the first moment, for nobody knows yet whether Core is up."""
         settled = True
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None if settled else AGAIN):
-                    await self._asked.wait()
+            await hears(self._asked, within=None if settled else AGAIN)
             self._asked.clear()
             settled = await self._look()
 
@@ -120,7 +118,7 @@ class TrustedProxies:
         """Whether there is nothing more to do until Core is up again."""
         if not self._proxies and not self._to.former():
             return True
-        await self._jobs.idle(GROUP)
+        await self._jobs.idle(CORE_GROUP)
         try:
             by_store = at_least(self._to.version(), STORE_SINCE)
             settled = await (self._by_commands() if by_store else self._by_file())
@@ -166,7 +164,9 @@ class TrustedProxies:
             await self._write(content, edited)
         if edited != content or former != set(ours):
             _LOGGER.info("Home Assistant restarts with its trusted proxies: %s", ", ".join(self._proxies) or "none")
-            await self._jobs.do("home_assistant_core_restart", None, GROUP, lambda _: self._to.restart(), queue=True)
+            await self._jobs.do(
+                "home_assistant_core_restart", None, CORE_GROUP, lambda _: self._to.restart(), queue=True
+            )
             # Not before: a restart that failed is tried again, also by the next process of ours.
             await self._to.remember(ours)
         return True

@@ -254,6 +254,7 @@ def _addon(slug: str, data: Any) -> InstalledAddon:
         user=_mapping(data["user"]),
         system=_mapping(data["system"]),
         intent=_intent(data["intent"]),
+        health=None if data.get("health") is None else _mapping(data["health"]),
     )
 
 

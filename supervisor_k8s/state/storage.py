@@ -78,7 +78,7 @@ class SharedVolume:
         former one is then at `backup`, in the same directory. StorageError, too, when it is no plain file or does not
         hold `before`: somebody else has written meanwhile.
         """
-        await asyncio.to_thread(self._exchange, path, before, after, backup)
+        await self._do(self._exchange, path, before, after, backup)
 
     async def read(self, path: str) -> bytes | None:
         """The file at `path`, at most READ_LIMIT bytes of it; None when it is absent or no plain file. No link is

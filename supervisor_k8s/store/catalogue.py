@@ -14,8 +14,9 @@ from typing import Any
 
 from supervisor_k8s.errors import ManifestError, RepositoryError
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.addon_hints import hints
 from supervisor_k8s.model.addon_schema import normalise
-from supervisor_k8s.model.repository import RepositoryInfo, read_info
+from supervisor_k8s.model.repository import LOCAL, RepositoryInfo, read_info
 from supervisor_k8s.model.translations import read_translation
 from supervisor_k8s.store import documents
 from supervisor_k8s.store.folder import Folder
@@ -67,10 +68,16 @@ class AddonFiles:
     root: Path
     folder: PurePosixPath
     names: frozenset[str]
+    written: float
+    """When its manifest was, in seconds since 1970: git writes those that are another one than before."""
 
     def read(self, name: str, *, limit: int) -> bytes | None:
         """At most `limit` bytes of a file beside the manifest; None when it is absent or leads out. Blocks."""
         return Folder(self.root).read(self.folder / name, limit=limit) if name in self.names else None
+
+    def pack(self, *, limit: int) -> bytes:
+        """All beside the manifest, and below, as a tar archive; see Folder.pack. Blocks."""
+        return Folder(self.root).pack(self.folder, limit=limit)
 
     def translations(self) -> Mapping[str, Mapping[str, Any]]:
         """Language to its translation; malformed files are left out. Blocks."""
@@ -142,19 +149,30 @@ class CatalogueReader:
         self, source: Source, known: Mapping[tuple[str, PurePosixPath], _Parsed]
     ) -> Iterator[tuple[AddonFiles, AddonConfig | str]]:
         for path, names in _addon_folders(source):
-            key, found = (source.slug, path), AddonFiles(source.path, path.parent, names)
+            key = source.slug, path
             try:
                 status = (source.path / path).lstat()
             except OSError:
                 continue  # deleted while we read
+            found = AddonFiles(source.path, path.parent, names, status.st_mtime)
             stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
             entry = known.get(key)
             if entry is None or entry.stamp != stamp:
                 entry = _Parsed(stamp, _manifest(source, path))
-                if isinstance(entry.result, str):
-                    _LOGGER.warning("Store %s: %s is skipped: %s", source.slug, _printable(path), entry.result)
+                _tell(source, path, entry.result)
             self._parsed[key] = entry
             yield found, entry.result
+
+
+def _tell(source: Source, path: PurePosixPath, result: AddonConfig | str) -> None:
+    """What is to be said of a manifest, once: to its author, who is here for the user's own ones."""
+    if isinstance(result, str):
+        _LOGGER.warning("Store %s: %s is skipped: %s", source.slug, _printable(path), result)
+        return
+    level = logging.WARNING if source.slug == LOCAL else logging.DEBUG
+    if _LOGGER.isEnabledFor(level):
+        for hint in hints(result):
+            _LOGGER.log(level, "Store %s: %s: %s", source.slug, _printable(path), hint)
 
 
 def _printable(path: PurePosixPath) -> str:
@@ -184,10 +202,9 @@ def _addon_folders(source: Source) -> Iterator[tuple[PurePosixPath, frozenset[st
             _LOGGER.warning("Store %s has more than %d files; the rest is not read", source.slug, ENTRY_LIMIT)
             return
         present = frozenset((*names, *folders))
-        relative = PurePosixPath(Path(folder).relative_to(source.path).as_posix())
         for name in _CONFIGS:
             if name in present:
-                yield relative / name, present
+                yield PurePosixPath(os.path.relpath(folder, source.path), name), present
 
 
 def _manifest(source: Source, path: PurePosixPath) -> AddonConfig | str:

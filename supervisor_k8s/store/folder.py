@@ -5,13 +5,20 @@ descriptor without following links. A symbolic link is resolved by us, and only 
 """
 
 import errno
+import io
 import os
 import stat
-from collections.abc import Sequence
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from supervisor_k8s.errors import RefusedError
 
 _STEP = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MOST_LINKS = 8
+_NOT_PACKED = ".git"
+"""It may hold the login of a repository, and nobody builds with it."""
 
 
 class Folder:
@@ -36,6 +43,33 @@ class Folder:
             if content is not None:
                 return content
         return None
+
+    def pack(self, path: PurePosixPath, *, limit: int) -> bytes:
+        """The folder at the relative `path` as a tar archive: plain files, folders, and links as what they say, which
+        lead nowhere here. RefusedError when it is none, or more than `limit` bytes.
+        """
+        packed = io.BytesIO()
+        try:
+            with self._directory(path) as descriptor, tarfile.open(fileobj=packed, mode="w") as tar:
+                for folder, folders, names, at in os.fwalk(".", dir_fd=descriptor):
+                    folders[:] = sorted(name for name in folders if name != _NOT_PACKED)
+                    for name in sorted((*folders, *names)):
+                        _pack(tar, str(PurePosixPath(folder, name)), name, at, limit - packed.tell())
+        except OSError as error:
+            raise RefusedError(f"The app's folder cannot be read: {error.strerror}") from error
+        return packed.getvalue()
+
+    @contextmanager
+    def _directory(self, path: PurePosixPath) -> Iterator[int]:
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in path.parts:
+                inner = os.open(part, _STEP | os.O_DIRECTORY, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = inner
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _try(self, parts: Sequence[str], limit: int) -> tuple[bytes | None, Sequence[str] | None]:
         """The content, or else the path to try instead when one of the parts is a link."""
@@ -78,3 +112,27 @@ def _content(descriptor: int, limit: int) -> bytes | None:
     while len(kept) < limit and (chunk := os.read(descriptor, limit - len(kept))):
         kept += chunk
     return bytes(kept)
+
+
+def _pack(tar: tarfile.TarFile, path: str, name: str, directory: int, limit: int) -> None:
+    """One entry, without its owner; of anything else (devices, pipes) none."""
+    found = os.lstat(name, dir_fd=directory)
+    entry = tarfile.TarInfo(path)
+    entry.mode, entry.mtime = stat.S_IMODE(found.st_mode) & 0o777, int(found.st_mtime)
+    content = b""
+    if stat.S_ISDIR(found.st_mode):
+        entry.type = tarfile.DIRTYPE
+    elif stat.S_ISLNK(found.st_mode):
+        entry.type, entry.linkname = tarfile.SYMTYPE, os.readlink(name, dir_fd=directory)
+    elif stat.S_ISREG(found.st_mode):
+        inner = os.open(name, _STEP, dir_fd=directory)
+        try:
+            content = _content(inner, limit + 1) or b""
+        finally:
+            os.close(inner)
+        entry.size = len(content)
+    else:
+        return
+    if entry.size + tarfile.BLOCKSIZE > limit:
+        raise RefusedError("The app's folder is too large to be built")
+    tar.addfile(entry, io.BytesIO(content))

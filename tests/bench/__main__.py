@@ -9,10 +9,23 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import house, info, names, pages, process, streams
+from tests.bench import boot, house, info, names, pages, process, pulls, store, streams
 from tests.bench.figure import Figure, NotRun, as_json, progress, table
 
-SECTIONS = ("info", "answers", "log", "events", "metrics", "process", "names", "ingress", "cluster")
+SECTIONS = (
+    "info",
+    "answers",
+    "log",
+    "events",
+    "metrics",
+    "store",
+    "process",
+    "names",
+    "ingress",
+    "git_pull",
+    "cluster",
+    "boot",
+)
 RESULTS = Path("test-results/bench.json")
 
 
@@ -25,10 +38,13 @@ def main() -> int:
         "log": lambda: streams.flowing(rounds=options.rounds),
         "events": lambda: streams.telling(rounds=options.rounds),
         "metrics": lambda: info.scraping(scrapes=options.rounds),
+        "store": lambda: store.reading(rounds=options.rounds),
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
         "names": lambda: names.looking_up(rounds=options.rounds),
         "ingress": lambda: pages.passing(rounds=options.rounds),
+        "git_pull": lambda: pulls.pulling(rounds=options.rounds),
         "cluster": lambda: house.living(rounds=options.rounds, starts=options.starts, delay=options.delay),
+        "boot": lambda: boot.coming_up(rounds=max(1, options.rounds // 4)),
     }
     results: list[Figure | NotRun] = []
     failed = False

@@ -3,7 +3,6 @@
 Installing a thousand through the API would pull a thousand images first; what is asked here begins after that.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +16,12 @@ from supervisor_k8s.model.site import Site
 from supervisor_k8s.services.ingress_doors import new_keys
 from supervisor_k8s.state.records import Records
 from tests import builders
-
-CORPUS = Path(__file__).parents[1] / "corpus" / "addons.jsonl"
+from tests.real_addons import entries
 
 
 def configs(count: int) -> Iterator[AddonConfig]:
     """So many different add-ons of the local store, with the contents of real manifests as far as there are enough."""
-    lines = CORPUS.read_text().splitlines()[1:]
-    models = [json.loads(line)["config"] for line in lines]
+    models = [entry["config"] for entry in entries()]
     for number in range(count):
         model = models[number % len(models)]
         kept = ("name", "description", "version", "startup", "ports", "ports_description", "url", "options", "schema")

@@ -45,7 +45,7 @@ class Pairs:
     baseline: Sequence[float]
     ours: Sequence[float]
 
-    def ratio(self, name: str, *, aim: float, unit: str, scale: float = 1.0, **parts: Any) -> Figure:
+    def ratio(self, name: str, *, aim: float | None, unit: str, scale: float = 1.0, **parts: Any) -> Figure:
         """Ours by the baseline, pair by pair: a machine that slows down slows both. `unit` is that of the two after
         multiplication with `scale`.
         """

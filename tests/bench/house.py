@@ -1,4 +1,4 @@
-"""On a real cluster with a house in it: add-on start and stop against `kubectl scale`, and our pod's start.
+"""On a real cluster with a house in it: start, restart and stop of an add-on against `kubectl`, and our pod's start.
 
 The other side is a Deployment as a person would write it for the same image: one container, the same volumes, ready
 when its port answers. Nothing of ours looks after it.
@@ -9,8 +9,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import orjson
 from supervisor_k8s.cluster.client import Client
 from tests.bench.figure import Figure, NotRun, Pairs, progress, spread
 from tests.cluster import paths
-from tests.e2e.house import NAMESPACE, Kubectl, Supervisor
+from tests.e2e.house import NAMESPACE, Kubectl, Supervisor, is_ready
 from tests.kubeconfig import client_of
 
 SLUG = "core_mosquitto"
@@ -28,7 +28,10 @@ PORT = 1883
 BARE = "bench-bare"
 LABEL = "supervisor-k8s-bench"
 OURS = "app.kubernetes.io/name=supervisor"
-NAMES = ("add-on start", "add-on stop", "pod start to listening", "pod start to first right answer")
+NAMES = ("add-on start", "add-on restart", "add-on stop", "pod start to listening", "pod start to first right answer")
+BARELY = {"start": "kubectl scale", "restart": "kubectl rollout restart", "stop": "kubectl scale"}
+"""What each of our verbs is held against."""
+AIMS = {"start": 1.10, "restart": 1.10, "stop": 1.05}
 WAIT = 120.0
 """Seconds a pod may take for anything."""
 
@@ -39,16 +42,22 @@ async def living(*, rounds: int, starts: int, delay: float = 0.0) -> list[Figure
     kubectl = Kubectl()
     if config is None or not config.exists() or not await kubectl.run("get", "pods", "-l", OURS, check=False):
         return [NotRun(names=NAMES, why="no cluster with a house in it: `make up` makes one")]
+    async with reached(kubectl, config) as (client, supervisor):
+        figures = await _lives(kubectl, client, supervisor, rounds, delay)
+        if os.environ.get("CLUSTER") == "external" or os.geteuid() != 0:
+            return [*figures, NotRun(names=NAMES[3:], why="our pod's process is looked at from its node, as root")]
+        return [*figures, *await _pod_starts(kubectl, supervisor, starts)]
+
+
+@asynccontextmanager
+async def reached(kubectl: Kubectl, config: Path) -> AsyncIterator[tuple[Client, Supervisor]]:
+    """The cluster's API, and the Supervisor with the command line's token."""
     async with AsyncExitStack() as stack:
         client = client_of(config)
         stack.push_async_callback(client.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         url = f"http://{await kubectl.address('supervisor')}"
-        supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
-        figures = await _lives(kubectl, client, supervisor, rounds, delay)
-        if os.environ.get("CLUSTER") == "external" or os.geteuid() != 0:
-            return [*figures, NotRun(names=NAMES[2:], why="our pod's process is looked at from its node, as root")]
-        return [*figures, *await _pod_starts(kubectl, supervisor, starts)]
+        yield client, Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
 
 
 def _local() -> Path | None:
@@ -64,12 +73,12 @@ async def _lives(kubectl: Kubectl, client: Client, supervisor: Supervisor, round
     live = await kubectl.json("get", "deployment", f"addon-{SLUG.replace('_', '-')}")
     assert (await supervisor.post(f"/addons/{SLUG}/stop")).status == 200
     await kubectl.run("apply", "-f", "-", stdin=json.dumps(bare(live)))
-    sides: dict[str, list[list[float]]] = {"start": [[], []], "stop": [[], []]}
+    sides: dict[str, list[list[float]]] = {what: [[], []] for what in BARELY}
     try:
         for number in range(rounds + 1):
             progress(f"add-on: {f'round {number} of {rounds}' if number else 'warm-up'}")
             for side, once in enumerate((_scaled(kubectl, client), _asked(supervisor, delay))):
-                for what in ("start", "stop"):
+                for what in BARELY:
                     seconds = await once(what)
                     if number:
                         sides[what][side].append(seconds)
@@ -77,21 +86,23 @@ async def _lives(kubectl: Kubectl, client: Client, supervisor: Supervisor, round
         await kubectl.run("delete", "deployment", BARE, "--ignore-not-found")
         if was_up:
             await supervisor.post(f"/addons/{SLUG}/start")
-    name = "add-on {} through the API by a bare `kubectl scale`"
     return [
-        Pairs(*sides[what]).ratio(name.format(what), aim=aim, unit="s")
-        for what, aim in (("start", 1.10), ("stop", 1.05))
+        Pairs(*sides[what]).ratio(f"add-on {what} through the API by a bare `{other}`", aim=AIMS[what], unit="s")
+        for what, other in BARELY.items()
     ]
 
 
 def _scaled(kubectl: Kubectl, client: Client) -> Callable[[str], Any]:
-    """One `kubectl scale`, until the pod is ready or gone, as a watch tells it."""
+    """One command of `kubectl`, until the pod is ready or gone, as a watch tells it."""
 
     async def once(what: str) -> float:
-        done = asyncio.create_task(_seen(client, what))
+        done = asyncio.create_task(seen(client, f"app={LABEL}", ENOUGH[what]))
         await asyncio.sleep(0.3)  # the watch stands before the clock starts
         began = time.perf_counter()
-        await kubectl.run("scale", "deployment", BARE, f"--replicas={int(what == 'start')}")
+        if what == "restart":
+            await kubectl.run("rollout", "restart", f"deployment/{BARE}")
+        else:
+            await kubectl.run("scale", "deployment", BARE, f"--replicas={int(what == 'start')}")
         async with asyncio.timeout(WAIT):
             return await done - began
 
@@ -112,34 +123,56 @@ def _asked(supervisor: Supervisor, delay: float) -> Callable[[str], Any]:
     return once
 
 
-async def _seen(client: Client, what: str) -> float:
-    """The moment at which the bare pod is ready or gone."""
+type Enough = Callable[[Mapping[str, Any], Collection[str]], bool]
+"""Whether these pods, by uid, are what is waited for; the uids are those that were there at first."""
+
+
+def fresh(pods: Mapping[str, Any], first: Collection[str]) -> int:
+    """How many new pods are ready."""
+    return sum(is_ready(pod) for uid, pod in pods.items() if uid not in first)
+
+
+ENOUGH: Mapping[str, Enough] = {
+    "start": lambda pods, first: fresh(pods, first) > 0,
+    "restart": lambda pods, first: fresh(pods, first) > 0,
+    "stop": lambda pods, _: not pods,
+}
+
+
+async def seen(client: Client, selector: str, enough: Enough) -> float:
+    """The moment at which the pods of a selector are what is waited for."""
     path = f"/api/v1/namespaces/{NAMESPACE}/pods"
-    query = {"labelSelector": f"app={LABEL}"}
+    query = {"labelSelector": selector}
     found = await client.request("GET", path, query=query)
+    pods = {pod["metadata"]["uid"]: pod for pod in found["items"]}
+    first = frozenset(pods)
     watch = {**query, "watch": "true", "resourceVersion": found["metadata"]["resourceVersion"]}
     async with client.stream(path, query=watch, silence=WAIT) as lines:
         async for line in lines:
             event = orjson.loads(line)
-            conditions = event["object"].get("status", {}).get("conditions", ())
-            ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-            if event["type"] == "DELETED" if what == "stop" else ready:
+            pod = event["object"]
+            if event["type"] == "DELETED":
+                pods.pop(pod["metadata"]["uid"], None)
+            else:
+                pods[pod["metadata"]["uid"]] = pod
+            if enough(pods, first):
                 return time.perf_counter()
     raise AssertionError("the watch ended")
 
 
-def bare(live: Mapping[str, Any]) -> dict[str, Any]:
+def bare(live: Mapping[str, Any], name: str = BARE) -> dict[str, Any]:
     """A Deployment for the image of this add-on's, scaled to nothing."""
     spec = live["spec"]["template"]["spec"]
     (program,) = (one for one in spec["containers"] if one["name"] == "addon")
-    container = {key: program[key] for key in ("name", "image", "imagePullPolicy", "ports", "volumeMounts")}
+    parts = ("name", "image", "imagePullPolicy", "ports", "volumeMounts")
+    container = {key: program[key] for key in parts if key in program}
     container["readinessProbe"] = {"tcpSocket": {"port": PORT}, "periodSeconds": 1}
     kept = ("volumes", "terminationGracePeriodSeconds", "automountServiceAccountToken", "enableServiceLinks")
-    labels = {"app": LABEL}
+    labels = {"app": LABEL, "deployment": name}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": BARE, "namespace": NAMESPACE, "labels": labels},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
         "spec": {
             "replicas": 0,
             "strategy": {"type": "Recreate"},

@@ -23,8 +23,9 @@ from tests.cluster import binaries, packages
 from tests.cluster.controlplane import AUDIT_ALL, ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context, Failed, StepFailed
+from tests.free_ports import free_port
 from tests.integration.kubelet import Kubelet
-from tests.integration.lives import Pod, free_port
+from tests.integration.lives import Pod
 from tests.kubeconfig import client_of
 
 NAMES = ("process: memory", "process: start to listening", "process: start to first right answer", "process: requests")

@@ -32,8 +32,9 @@ from supervisor_k8s.cluster.pods import Pods
 from supervisor_k8s.remote.certificates import make_keys, utc_now
 from tests import builders
 from tests.bench.crowd import settle
-from tests.contract.house import Home, HouseCluster, free_port
+from tests.contract.house import Home, HouseCluster
 from tests.fakes import Object
+from tests.free_ports import free_port
 from tests.kubeconfig import client_of, kubeconfig
 
 MOST_RUNNING = 100

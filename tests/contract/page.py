@@ -76,7 +76,7 @@ class Page:
 
     async def _cut(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
-        response.content_length = 1000
+        response.content_length = int(request.query["of"])
         await response.prepare(request)
         await response.write(b"half")
         assert request.transport is not None

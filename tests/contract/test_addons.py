@@ -1,6 +1,7 @@
 """`/addons/…`: an installed add-on's life."""
 
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from tests.contract.house import Home
 from tests.fakes import Behaviour
 
 SLUG = "core_mosquitto"
+PANEL = "core_panel"
+"""Has no ports: nothing but its own objects is written when it starts."""
 IMAGE = "example.test/amd64-app-mosquitto:7.1.0"
 
 
@@ -177,12 +180,12 @@ async def test_program_that_ends_at_once(home: Home) -> None:
 
 async def test_cluster_that_does_not_answer(home: Home) -> None:
     """503, and the start is done as soon as it answers again."""
-    await home.install(SLUG)
+    await home.install(PANEL)
     home.cluster.fail("apply", ClusterUnavailableError("The API server does not answer"))
-    answer = await home.raw("POST", f"/addons/{SLUG}/start")
+    answer = await home.raw("POST", f"/addons/{PANEL}/start")
     assert (answer.status, answer.message) == (503, "The API server does not answer")
     async with asyncio.timeout(10):
-        while (await home.client().addons.addon_info(SLUG)).state != "started":
+        while (await home.client().addons.addon_info(PANEL)).state != "started":
             await asyncio.sleep(0.05)
 
 
@@ -225,6 +228,22 @@ async def test_options_that_are_not_valid(home: Home) -> None:
     assert (await home.client().addons.addon_info(SLUG)).boot == "auto"
     for wrong in ({"network": {"1883/tcp": 0}}, {"network": {"x": 1}}, {"boot": "never"}, {"wings": 1}):
         assert (await home.raw("POST", f"/addons/{SLUG}/options", json=wrong)).status == 400
+
+
+async def test_options_that_are_huge(home: Home) -> None:
+    """A text of a megabyte is stored, shown, and written for the program; options without end are refused."""
+    await home.install(SLUG)
+    huge = {"logins": [{"username": "x" * 1_000_000, "password": "y"}], "require_certificate": True}
+    body = io.BytesIO(json.dumps({"options": huge}).encode())
+    assert (await home.raw("POST", f"/addons/{SLUG}/options", data=body)).status == 200
+    assert (await home.raw("POST", f"/addons/{SLUG}/start")).status == 200
+    assert (await home.raw("GET", f"/addons/{SLUG}/info")).data["options"] == huge
+    assert json.loads((home.share / "addons" / "data" / SLUG / "options.json").read_text()) == huge
+    deep = f'{{"options": {{"logins": [], "require_certificate": true, "x": {"[" * 900}{"]" * 900}}}}}'
+    answer = await home.raw("POST", f"/addons/{SLUG}/options", data=deep.encode())
+    assert (answer.status, answer.json["error_key"]) == (400, "app_configuration_invalid_error")
+    answer = await home.raw("POST", f"/addons/{SLUG}/options/validate", data=deep.encode())
+    assert answer.data["valid"] is False
 
 
 async def test_validate(home: Home) -> None:

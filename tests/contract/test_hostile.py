@@ -11,7 +11,8 @@ from yarl import URL
 
 from supervisor_k8s.api.app import create_app
 from supervisor_k8s.api.listen import Patience, serve
-from tests.contract.house import CLI_TOKEN, Home, free_port
+from tests.contract.house import CLI_TOKEN, Home
+from tests.free_ports import free_port
 
 PATHS = (
     "/addons/core_mosquitto%2finfo",

@@ -333,8 +333,10 @@ async def test_events_arrive_as_they_happen(browser: Browser, caplog: pytest.Log
 
 
 async def test_half_an_answer_does_not_look_whole(browser: Browser) -> None:
+    """A large one breaks off, of a small one nothing is shown."""
     with pytest.raises(aiohttp.ClientError):
-        await browser.ask("GET", "/cut")
+        await browser.ask("GET", f"/cut?of={LARGE}")
+    assert (await browser.ask("GET", "/cut?of=1000")).status == 502
     assert (await browser.ask("GET", "/start")).status == 200
 
 

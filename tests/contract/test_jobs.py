@@ -247,15 +247,18 @@ async def test_what_the_manager_does_has_a_part(home: Home, verb: str, body: dic
     assert [part["done"] for part in parts] == [False, True]
 
 
-async def parts_of(home: Home, name: str) -> list[tuple[str, str, bool]]:
+CORE_START = "home_assistant_core_start"
+
+
+async def parts_of(home: Home, name: str) -> list[tuple[str, str | None, bool]]:
     """What Core heard of the parts of the job of this name, by when it is at its end: name, reference, done."""
     whole = (await heard_the_end(home, name))[-1]
     jobs = [event["data"] for event in home.core.events if event["event"] == "job"]
     return [(job["name"], job["reference"], job["done"]) for job in jobs if job["parent_id"] == whole["uuid"]]
 
 
-def one_after_the_other(*names: str) -> list[tuple[str, str, bool]]:
-    return [(name, SLUG, done) for name in names for done in (False, True)]
+def one_after_the_other(*names: str, reference: str | None = SLUG) -> list[tuple[str, str | None, bool]]:
+    return [(name, reference, done) for name in names for done in (False, True)]
 
 
 async def test_a_restart_has_its_stop_and_its_start(home: Home) -> None:
@@ -315,4 +318,12 @@ async def test_core_follows_its_own_update(home: Home) -> None:
     assert {(event["reference"], event["parent_id"]) for event in heard} == {(None, None)}
     stages = list(dict.fromkeys(event["stage"] for event in heard))
     assert stages[-2:] == ["pulled", "started"]
+    assert await parts_of(home, "home_assistant_core_update") == one_after_the_other(CORE_START, reference=None)
     assert (heard[-1]["progress"], heard[-1]["errors"]) == (100, [])
+
+
+async def test_the_start_of_a_core_made_anew_is_a_part(home: Home) -> None:
+    """As upstream has it; a restart has none."""
+    for verb, parts in (("rebuild", (CORE_START,)), ("restart", ())):
+        assert (await home.raw("POST", f"/core/{verb}")).status == 200
+        assert await parts_of(home, f"home_assistant_core_{verb}") == one_after_the_other(*parts, reference=None)

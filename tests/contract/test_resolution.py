@@ -128,6 +128,7 @@ async def test_checks(home: Home) -> None:
         "deprecated_arch_addon",
         "addon_pwned",
         "rights",
+        "allowances",
         "docker_network",
     )
     assert checks == {"free_space": False, **dict.fromkeys(others, True)}

@@ -1,14 +1,19 @@
 """Updates of Home Assistant Core: what is offered, and the way back from a version that does not work."""
 
+import asyncio
+import os
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from supervisor_k8s.errors import VersionsUnavailableError
 from supervisor_k8s.remote.version_file import VersionFile
+from tests import builders
 from tests.contract.house import CLI_TOKEN, Home
 from tests.fakes import Behaviour
 
@@ -160,3 +165,34 @@ async def test_an_update_in_the_background(offered: Home) -> None:
     assert answer.json["error_key"] == "homeassistant_update_already_installed_error"
     answer = await offered.raw("POST", "/core/update", token=CLI_TOKEN, json={"background": True})
     assert set(answer.data) <= {"job_id"}
+
+
+async def test_an_addon_by_itself(home: Home) -> None:
+    """Once the store has had a version for a day it is installed, as the user wants it. Core follows the job."""
+    manifest = home.share / "addons" / "local" / "example" / "config.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text(yaml.safe_dump(builders.manifest()))
+    await home.raw("POST", "/store/reload")
+    await home.install("local_example", start=True)
+    await home.raw("POST", "/addons/local_example/options", json={"auto_update": True})
+
+    manifest.write_text(yaml.safe_dump(builders.manifest(version="2.0.0")))
+    await home.raw("POST", "/store/reload")
+    info = await home.client().addons.addon_info("local_example")
+    assert (info.version, info.version_latest, info.auto_update) == ("1.0.0", "2.0.0", True)
+    assert jobs(home, "addon_manager_update") == set()
+
+    yesterday = time.time() - 25 * 3600
+    os.utime(manifest, (yesterday, yesterday))
+    await home.raw("POST", "/store/reload")
+    async with asyncio.timeout(30):
+        while True not in jobs(home, "addon_manager_update"):
+            await asyncio.sleep(0.01)
+    info = await home.client().addons.addon_info("local_example")
+    assert (info.version, info.state) == ("2.0.0", "started")
+
+
+def jobs(home: Home, name: str) -> set[bool]:
+    """Whether a job of this name was begun, and whether it was done, as Core was told."""
+    told = [event["data"] for event in home.core.events if event["event"] == "job"]
+    return {job["done"] for job in told if job["name"] == name and job["reference"] == "local_example"}

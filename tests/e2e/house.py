@@ -65,6 +65,11 @@ class Kubectl:
         value: str = (await self.json("get", "service", service))["spec"]["clusterIP"]
         return value
 
+    async def switch(self, *changes: str) -> None:
+        """Other settings of the Supervisor, which restarts: `NAME=value`, or `NAME-` for the default."""
+        await self.run("set", "env", "deployment/supervisor", "--containers=supervisor", *changes)
+        await self.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
+
     async def secret(self, name: str, key: str) -> str:
         return base64.b64decode((await self.json("get", "secret", name))["data"][key]).decode()
 
@@ -126,6 +131,13 @@ class Supervisor:
                 await self.get("/supervisor/info")
             return True
         return False
+
+    async def is_up(self) -> bool:
+        """Whether it has nothing left to do of its start."""
+        if not await self.answers():
+            return False
+        answer = await self.get("/info")
+        return bool(answer.status == HTTPStatus.OK and answer.data["state"] == "running")
 
     async def users(self) -> list[dict[str, Any]] | None:
         """Core's users, of whom the Supervisor asks over its websocket; None while either is not up or not let in."""
@@ -206,6 +218,14 @@ class Core:
         cookies = {"ingress_session": session}
         async with self._session.get(f"{self.url}{path}", headers=headers, cookies=cookies) as answer:
             return answer.status, await answer.json() if answer.status == HTTPStatus.OK else None
+
+    async def pressed(self, path: str, session: str, **fields: str) -> tuple[int, str]:
+        """Status and text of an add-on's page, asked as a browser does; with fields a form of it is sent."""
+        method, cookies = ("POST" if fields else "GET"), {"ingress_session": session}
+        async with self._session.request(
+            method, f"{self.url}{path}", data=fields or None, cookies=cookies, allow_redirects=False
+        ) as answer:
+            return answer.status, await answer.text()
 
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:

@@ -4,25 +4,28 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
-from functools import partial
-from pathlib import Path
 
 from tests.cluster import cluster, paths, teardown
 from tests.cluster.steps import Console, Context
 
 NAMESPACE = "home-assistant"
-LAN = "home-lan"
-LAN_NODE, LAN_CLIENT = "192.168.77.1", "192.168.77.2"
 COMMAND_WAIT = 180.0
 """Seconds that stopping or starting the cluster may take."""
 
 
 def kill_sandbox(pod: str) -> None:
     """The pod's pause process dies; what becomes of its containers is the node's affair."""
-    (found,) = _sandboxes(lambda one: (one.namespace, one.pod) == (NAMESPACE, pod))
-    os.kill(found.record.pid, signal.SIGKILL)
+    kill_sandboxes({pod})
+
+
+def kill_sandboxes(pods: Collection[str]) -> None:
+    """Those of all these pods at once."""
+    found = _sandboxes(lambda one: one.namespace == NAMESPACE and one.pod in pods)
+    assert {one.pod for one in found} == set(pods)
+    for sandbox in found:
+        os.kill(sandbox.record.pid, signal.SIGKILL)
 
 
 def programs() -> set[str]:
@@ -70,36 +73,6 @@ async def without_api_server(seconds: float) -> AsyncIterator[None]:
         finally:
             with ctx.step("control plane") as step:
                 await asyncio.to_thread(plane.start, step)
-
-
-@asynccontextmanager
-async def lan_client() -> AsyncIterator[Callable[..., Awaitable[str]]]:
-    """A machine of the house beside the node, with the address LAN_CLIENT: the block runs programs there."""
-    namespace = Path("/run/netns", LAN)
-    inside = ("/usr/bin/nsenter", f"--net={namespace}")
-    if namespace.exists():  # an earlier run was killed
-        await _run("ip", "netns", "delete", LAN)
-    await _run("ip", "netns", "add", LAN)
-    try:
-        await _run("ip", "link", "add", LAN, "type", "veth", "peer", "name", "eth0", "netns", LAN)
-        await _run("ip", "address", "add", f"{LAN_NODE}/24", "dev", LAN)
-        await _run("ip", "link", "set", LAN, "up")
-        await _run(*inside, "ip", "address", "add", f"{LAN_CLIENT}/24", "dev", "eth0")
-        await _run(*inside, "ip", "link", "set", "eth0", "up")
-        await _run(*inside, "ip", "route", "add", "default", "via", LAN_NODE)
-        yield partial(_run, *inside)
-    finally:
-        await _run("ip", "netns", "delete", LAN)  # with it goes the veth, its other end too
-
-
-async def _run(*command: str) -> str:
-    """Output of a program on the node."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
-    async with asyncio.timeout(COMMAND_WAIT):
-        out, err = await process.communicate()
-    assert process.returncode == 0, f"{' '.join(command)}: {err.decode()}"
-    return out.decode()
 
 
 def _sandboxes(which: Callable[[teardown.Container], bool]) -> list[teardown.Container]:

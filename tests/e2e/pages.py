@@ -16,6 +16,8 @@ PAGES = "local_pages"
 """It shows what pages do."""
 GUARDED = "local_guarded"
 """It goes by who comes."""
+MARIADB = "local_mariadb"
+"""It has no page, and goes by who comes, too."""
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
 """Every public method of three versions of Home Assistant's client against the real thing: the same cases as in the
-contract tier, but those that would take Core or us down.
+integration tier, but those that would take Core or us down.
 """
 
 import asyncio

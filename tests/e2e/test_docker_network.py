@@ -18,12 +18,19 @@ from tests.cluster import versions
 
 from . import node
 from .house import Core, Kubectl, Supervisor, becomes
-from .pages import GUARDED, PAGES, installed
+from .lan import ADDRESS, CLIENT, give_address, lan
+from .pages import GUARDED, MARIADB, PAGES, installed
 
 LABELS = f"io.hass.addon={GUARDED}"
 SETTINGS = {"SUPERVISOR_K8S_DOCKER_NETWORK": "auto", "SUPERVISOR_K8S_ALLOW": "host_network"}
 PAGE, DATABASE = 8099, 3306
 SUPERVISOR, NEIGHBOUR = "172.30.32.2", "172.30.33.2"
+NEIGHBOURS = "172.30.33.%"
+LOG_IN = (
+    *("mariadb", "--user=service", "--password=a-database-of-tests"),
+    *("--batch", "--skip-column-names", "--execute=SELECT CURRENT_USER()"),
+)
+"""Says by whose grant it was let in."""
 PUBLISHED = "guarded-published"
 REST = 100.0
 """Seconds until an add-on is back, on a busy machine."""
@@ -45,15 +52,9 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module", autouse=True)
 def switched_on() -> Iterator[None]:
     """The administrator has it on while these tests run, and gives add-ons the node's own network."""
-    asyncio.run(_switch(*(f"{name}={value}" for name, value in SETTINGS.items())))
+    asyncio.run(Kubectl().switch(*(f"{name}={value}" for name, value in SETTINGS.items())))
     yield
-    asyncio.run(_switch(*(f"{name}-" for name in SETTINGS)))
-
-
-async def _switch(*changes: str) -> None:
-    kubectl = Kubectl()
-    await kubectl.run("set", "env", "deployment/supervisor", "--containers=supervisor", *changes)
-    await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
+    asyncio.run(Kubectl().switch(*(f"{name}-" for name in SETTINGS)))
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,6 @@ class Guarded:
             for status in pod["status"].get("containerStatuses", ())
         }
 
-    async def is_up(self) -> bool:
-        """Whether the Supervisor has nothing left to do of its start."""
-        if not await self.supervisor.answers():
-            return False
-        answer = await self.supervisor.get("/info")
-        return answer.status == 200 and answer.data["state"] == "running"
-
 
 @pytest.fixture
 async def guarded(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> AsyncIterator[Guarded]:
@@ -112,7 +106,7 @@ async def guarded(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> Async
         made = Guarded(kubectl, supervisor, core, entry, session)
         await becomes(made.serves, what="the page is served")
         yield made
-        await becomes(made.is_up, what="the Supervisor is up")
+        await becomes(supervisor.is_up, what="the Supervisor is up")
 
 
 async def test_the_page_is_served_over_restarts(guarded: Guarded) -> None:
@@ -124,7 +118,7 @@ async def test_the_page_is_served_over_restarts(guarded: Guarded) -> None:
 
     async def restarted() -> bool:
         now = await guarded.instance()
-        return bool(now) and now.isdisjoint(before) and await guarded.is_up()
+        return bool(now) and now.isdisjoint(before) and await supervisor.is_up()
 
     async def another_serves() -> bool:
         pods = {one["metadata"]["uid"] for one in await guarded.kubectl.pods(LABELS)}
@@ -155,16 +149,28 @@ async def test_who_comes_from_the_cluster(guarded: Guarded, mosquitto: str) -> N
     assert await asked(await guarded.url(DATABASE)) == (200, peer)
 
 
+async def test_a_database_lets_addons_in(kubectl: Kubectl, supervisor: Supervisor, pages: str) -> None:
+    """MariaDB, which grants by address: another add-on logs in, and the node is turned away."""
+    async with installed(supervisor, MARIADB):
+        address = (await supervisor.get(f"/addons/{MARIADB}/info")).data["ip_address"]
+        where = ("exec", f"deployment/addon-{pages.replace('_', '-')}", "-c", "addon")
+        assert await kubectl.run(*where, "--", *LOG_IN, f"--host={address}") == f"service@{NEIGHBOURS}\n"
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(address, DATABASE)
+            assert b"is not allowed to connect to this MariaDB server" in await reader.read()
+            writer.close()
+
+
 async def test_published_ports_are_no_way_around(guarded: Guarded) -> None:
     """A client of the LAN is refused at the page and is no neighbour at the database: where the administrator's own
-    Service keeps its address, and where the node speaks for it.
+    Service keeps its address, where the node speaks for it, and where our proxy does.
     """
     pod = (await guarded.pod())["status"]["podIP"]
-    async with node.lan_client() as run:
+    async with lan() as client:
 
-        async def told(port: int) -> list[str]:
+        async def told(port: int, address: str = versions.NODE_ADDRESS) -> list[str]:
             with contextlib.suppress(AssertionError):
-                return (await run(sys.executable, "-c", ASK, f"http://{versions.NODE_ADDRESS}:{port}/")).split()
+                return (await client.run(sys.executable, "-c", ASK, f"http://{address}:{port}/")).split()
             return []
 
         for policy in ("Local", "Cluster"):
@@ -172,9 +178,16 @@ async def test_published_ports_are_no_way_around(guarded: Guarded) -> None:
                 status, peer = await becomes(partial(told, ports[PAGE]), what="the published page answers")
                 assert status == "403"
                 assert peer not in (SUPERVISOR, NEIGHBOUR, pod)
-                assert (peer == node.LAN_CLIENT) is (policy == "Local")
+                assert (peer == CLIENT) is (policy == "Local")
                 answer = await becomes(partial(told, ports[DATABASE]), what="the published database answers")
                 assert answer == ["200", peer]
+        network = {f"{DATABASE}/tcp": DATABASE}
+        assert (await guarded.supervisor.post(f"/addons/{GUARDED}/options", network=network)).status == 200
+        assert (await guarded.supervisor.post(f"/addons/{GUARDED}/restart")).status == 200
+        await give_address(guarded.kubectl)
+        status, peer = await becomes(partial(told, DATABASE, ADDRESS), what="the proxy leads to the database")
+        proxies = await guarded.kubectl.pods("io.hass.type=ports")
+        assert (status, peer in {pod["status"].get("podIP") for pod in proxies}) == ("200", True)
 
 
 async def test_an_addon_on_the_nodes_network(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> None:

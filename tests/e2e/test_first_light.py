@@ -13,9 +13,13 @@ QUIET = 360
 
 
 async def test_core_loads_its_supervisor_integration(core: Core) -> None:
-    """The `hassio` config entry of the real Core is loaded."""
-    entries = await core.get("/api/config/config_entries/entry?domain=hassio")
-    assert ["loaded"] == [entry["state"] for entry in entries]
+    """The `hassio` config entry of the real Core is loaded: soon after its page answers, older ones make it late."""
+
+    async def loaded() -> bool:
+        entries = await core.get("/api/config/config_entries/entry?domain=hassio")
+        return [entry["state"] for entry in entries] == ["loaded"]
+
+    await becomes(loaded, what="one config entry of hassio, loaded")
 
 
 async def test_info_answers_the_command_line_token(supervisor: Supervisor) -> None:

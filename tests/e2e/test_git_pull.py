@@ -1,61 +1,31 @@
 """The configuration from git, by our own add-on: from the store to an entity of real Core."""
 
-import shlex
+import re
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
+from .git_house import CONFIGURATION, LIVE, STATES, House
 from .house import Core, Kubectl, Supervisor, becomes
 
 SLUG = "k8s_git_pull"
-ADDRESS = "http://git-server.git-server.svc.cluster.local/house.git"
-CONFIGURATION, ADDED, TEXT = "configuration.yaml", "e2e_git.yaml", "E2E.md"
-LIVE, SAVED = "/data/homeassistant", "/data/homeassistant/configuration.yaml.before-git"
-STATES = "/api/states/input_boolean"
+ADDED, TEXT = "e2e_git.yaml", "E2E.md"
+SAVED = f"{LIVE}/{CONFIGURATION}.before-git"
 
 pytestmark = pytest.mark.timeout(900)
-
-
-class House:
-    """The live configuration, and the repository it comes from, in the cluster's git server."""
-
-    def __init__(self, kubectl: Kubectl) -> None:
-        self._kubectl = kubectl
-        self._server = Kubectl("git-server")
-
-    async def live(self, script: str) -> str:
-        """Run by a shell in the Supervisor's pod, which has the whole volume."""
-        return await self._kubectl.run("exec", "deployment/supervisor", "--", "sh", "-ec", script)
-
-    async def served(self, script: str) -> str:
-        """Run by a shell beside the git server."""
-        return await self._server.run("exec", "deployment/git-server", "--", "sh", "-ec", script)
-
-    async def push(self, files: dict[str, str]) -> None:
-        writes = "".join(f"printf %s {shlex.quote(text)} > {path}; " for path, text in files.items())
-        identity = "-c user.name=tests -c user.email=tests@supervisor-k8s.example"
-        await self.served(
-            f"cd /tmp/house; {writes} git add .; git {identity} commit -qm change; git push -q origin main"
-        )
-
-    async def file(self, name: str) -> str:
-        return await self.live(f"cat {LIVE}/{name} 2>/dev/null || true")
 
 
 @pytest.fixture
 async def house(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> AsyncIterator[House]:
     """An empty repository; afterwards the configuration and Core are as before."""
     house = House(kubectl)
-    await house.served(
-        "rm -rf /srv/git/house.git /tmp/house; git init -q --bare -b main /srv/git/house.git;"
-        "git clone -q /srv/git/house.git /tmp/house; cd /tmp/house; git checkout -q -B main"
-    )
+    await house.repository.make()
     await house.live(f"cp -p {LIVE}/{CONFIGURATION} {SAVED}")
     yield house
     await supervisor.post(f"/addons/{SLUG}/uninstall")
     await house.live(f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {LIVE}/{ADDED} {LIVE}/{TEXT} {LIVE}/.git_pull")
-    await house.served("rm -rf /srv/git/house.git /tmp/house")
+    await house.repository.remove()
     assert (await supervisor.post("/core/restart")).status == 200
 
 
@@ -69,10 +39,9 @@ async def test_a_house_follows_its_repository(
     own = set((await house.live(f"find {LIVE}/.storage -type f")).split())
     assert (await supervisor.post(f"/store/addons/{SLUG}/install")).status == 200
     options = (await supervisor.get(f"/addons/{SLUG}/info")).data["options"]
-    await house.push({CONFIGURATION: configuration, TEXT: "of a house"})
-    options |= {
-        "repository": ADDRESS, "git_branch": "main", "auto_restart": True, "repeat": {"active": True, "interval": 2},
-    }  # fmt: skip
+    await house.repository.push({CONFIGURATION: configuration, TEXT: "of a house"})
+    options |= {"repository": house.repository.address, "git_branch": "main", "auto_restart": True}
+    options |= {"repeat": {"active": True, "interval": 2}}
     assert (await supervisor.post(f"/addons/{SLUG}/options", options=options)).status == 200
     assert (await supervisor.post(f"/addons/{SLUG}/start")).status == 200
 
@@ -83,7 +52,7 @@ async def test_a_house_follows_its_repository(
     pod = await core_pod(kubectl)
 
     with_entity = f"{configuration}\ninput_boolean: !include {ADDED}\n"
-    await house.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\n"})
+    await house.repository.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\n"})
 
     async def entity(name: str) -> bool:
         try:
@@ -95,18 +64,43 @@ async def test_a_house_follows_its_repository(
     assert await core_pod(kubectl) != pod
     pod = await core_pod(kubectl)
 
-    await house.push({CONFIGURATION: f"{with_entity}\nno_such_integration_git:\n"})
+    await house.repository.push({CONFIGURATION: f"{with_entity}\nno_such_integration_git:\n"})
 
     async def told() -> bool:
         return "no_such_integration_git" in (await supervisor.get(f"/addons/{SLUG}/logs")).body["message"]
 
     await becomes(told, what="Core's complaint in the add-on's log", within=180)
     assert await house.file(CONFIGURATION) == with_entity
-    await house.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\nlater: {}\n"})
+    await the_page_shows_it(supervisor, core)
+    await house.repository.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\nlater: {}\n"})
     await becomes(lambda: entity("later"), what="an entity of the good commit after the bad one", within=180)
+    await asked_by_an_automation(supervisor)
     assert await core_pod(kubectl) == pod
     assert await house.file(CONFIGURATION) == with_entity
     assert own <= set((await house.live(f"find {LIVE}/.storage -type f")).split())
+
+
+async def asked_by_an_automation(supervisor: Supervisor) -> None:
+    """What Home Assistant's action hands on starts a pass, which the log names."""
+    assert (await supervisor.send(f"/addons/{SLUG}/stdin", b'"check"')).status == 200
+
+    async def asked() -> bool:
+        return "by Home Assistant" in (await supervisor.get(f"/addons/{SLUG}/logs")).body["message"]
+
+    await becomes(asked, what="a pass that Home Assistant asked for", within=180)
+
+
+async def the_page_shows_it(supervisor: Supervisor, core: Core) -> None:
+    """Core's complaint, through ingress; a button of the page is taken, a forged one is not."""
+    entry = (await supervisor.get(f"/addons/{SLUG}/info")).data["ingress_entry"]
+    async with core.socket() as socket:
+        session = (await socket.supervisor("post", "/ingress/session"))["session"]
+    status, page = await core.pressed(f"{entry}/", session)
+    assert status == 200
+    assert "no_such_integration_git" in page
+    ours = re.search('name="ours" value="([^"]+)"', page)
+    assert ours is not None
+    assert [(await core.pressed(f"{entry}/check", session, ours=one))[0] for one in ("forged", ours[1])] == [403, 303]
 
 
 async def core_pod(kubectl: Kubectl) -> str:

@@ -2,21 +2,26 @@
 
 import json
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 
 from .house import USER, Core, Kubectl, Supervisor, becomes
 
 GUEST = {"username": "guest", "password": "a-guest-of-tests"}
 LOG_IN = """
-import os, sys, urllib.request as u, urllib.error as e
-headers = {'X-Supervisor-Token': os.environ['SUPERVISOR_TOKEN'], 'Content-Type': 'application/json'}
+import json, os, sys, urllib.request as u, urllib.error as e
+headers, body = json.loads(sys.argv[1])
+headers['X-Supervisor-Token'] = os.environ['SUPERVISOR_TOKEN']
 try:
-    print(u.urlopen(u.Request('http://supervisor/auth', sys.argv[1].encode(), headers), timeout=30).status)
+    print(u.urlopen(u.Request('http://supervisor/auth', body.encode(), headers), timeout=30).status)
 except e.HTTPError as error:
     print(error.code)
 """
 """What an add-on does, with its own token."""
+HOW = ("json", "form", "basic")
+"""Ways to hand on what somebody gave as name and password."""
 PUBLISH = 'mosquitto_pub -h core-mosquitto -u "$1" -P "$2" -t house -m hello -q 1 >/dev/null 2>&1; echo $?'
 REFUSED = 5
 """Exit code of a client whom the broker does not authorise."""
@@ -28,15 +33,23 @@ class Door:
     def __init__(self, kubectl: Kubectl) -> None:
         self._kubectl = kubectl
 
-    async def asks(self, username: str, password: str) -> int:
+    async def asks(self, username: str, password: str, how: str = "json") -> int:
         """Status of `/auth`, asked from the add-on's pod."""
         command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "python3", "-c", LOG_IN)
-        return int(await self._kubectl.run(*command, json.dumps({"username": username, "password": password})))
+        return int(await self._kubectl.run(*command, json.dumps(handed_on(username, password, how))))
 
     async def publishes(self, username: str, password: str) -> int:
         """Exit code of an MQTT client that sends one message to the broker and waits until it has it."""
         command = ("exec", "deployment/addon-core-mosquitto", "-c", "addon", "--", "sh", "-c", PUBLISH, "sh")
         return int(await self._kubectl.run(*command, username, password))
+
+
+def handed_on(username: str, password: str, how: str) -> tuple[dict[str, str], str]:
+    """Headers and body; without another type it is a form."""
+    fields = {"username": username, "password": password}
+    if how == "basic":
+        return {"Authorization": aiohttp.encode_basic_auth(username, password)}, ""
+    return ({"Content-Type": "application/json"}, json.dumps(fields)) if how == "json" else ({}, urlencode(fields))
 
 
 @pytest.fixture
@@ -61,10 +74,11 @@ async def guest(core: Core) -> AsyncIterator[str]:
 
 async def test_core_judges_the_password(door: Door) -> None:
     """The right one is let in, a wrong one and an unknown user are not, and Core bans nobody for it."""
-    for _ in range(6):
-        assert await door.asks(USER["username"], "not this one") == 401
+    for how in HOW * 2:
+        assert await door.asks(USER["username"], "not this one", how) == 401
     assert await door.asks("nobody", USER["password"]) == 401
-    assert await door.asks(**USER) == 200
+    for how in HOW:
+        assert await door.asks(**USER, how=how) == 200
 
 
 async def test_who_is_switched_off_is_out(door: Door, core: Core, guest: str) -> None:

@@ -43,7 +43,7 @@ BEFORE = {
 }
 AFTER = BEFORE | {"local_manual": "stopped"}
 """By the boot rule."""
-REST = 100.0
+REST = 200.0
 """Seconds until everything is where it belongs, on a busy machine."""
 OUTAGE = 20.0
 """Seconds."""

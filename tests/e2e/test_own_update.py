@@ -40,12 +40,7 @@ async def test_a_bad_version_is_undone(supervisor: Supervisor, kubectl: Kubectl,
         await kubectl.run("rollout", "undo", "deployment/supervisor")
     await kubectl.run("rollout", "status", "deployment/supervisor", "--timeout=120s")
     assert await image(kubectl) == before
-
-    async def runs() -> bool:
-        answer = await supervisor.get("/info") if await supervisor.answers() else None
-        return answer is not None and answer.status == 200 and answer.data["state"] == "running"
-
-    await becomes(runs, what="we run again")
+    await becomes(supervisor.is_up, what="we run again")
     assert (await supervisor.get("/info")).data == info
     assert await others(kubectl) == pods
     assert await supervisor.state(mosquitto) == "started"

@@ -123,7 +123,8 @@ async def supervisor_process(kubectl: Kubectl) -> int:
 
 
 async def _uids(kubectl: Kubectl) -> dict[str, str]:
-    pods = (await kubectl.json("get", "pods", "-l", "io.hass.managed=true"))["items"]
+    """Of all but the proxy for published ports, which comes and goes behind the add-ons."""
+    pods = (await kubectl.json("get", "pods", "-l", "io.hass.managed=true,io.hass.type!=ports"))["items"]
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in pods}
 
 

@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.cluster import binaries, imports, paths
-from tests.cluster.steps import Console, Context
+from tests.cluster import binaries, paths
 from tests.registry import Registry
 
 from .house import Kubectl, Supervisor
+from .registries import open_for
 
 SLUG = "local_private"
 PODS = f"io.hass.addon={SLUG}"
@@ -29,21 +29,19 @@ def registry() -> Iterator[Registry]:
     architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     program = binaries.program(paths.from_environment(), "coredns")
     login = ("me", secrets.token_hex(16))
-    made = Registry(program, name="private", tag=TAG, architecture=architecture, login=login)
-    with made.running():
+    made = Registry(login=login)
+    made.add(program, name="private", tag=TAG, architecture=architecture)
+    with open_for(made):
         yield made
-    where, console = paths.from_environment(), Console()
-    with Context(where, console).step("the image goes") as step:
-        imports.ctr(where, step, "image", "rm", *(name for name in imports.digests(where, step) if made.host in name))
-    console.close()
 
 
 @pytest.fixture
 async def addon(supervisor: Supervisor, registry: Registry) -> AsyncIterator[str]:
     """Slug of the add-on, in the store; neither it nor a login stays."""
     folder = paths.from_environment().volumes / "shared" / "addons" / "local" / "private"
+    image = f"{registry.host}/private"
     manifest = {
-        "name": "Private", "version": TAG, "slug": "private", "description": "Answers names", "image": registry.image,
+        "name": "Private", "version": TAG, "slug": "private", "description": "Answers names", "image": image,
         "arch": ["amd64", "aarch64"], "boot": "manual",
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +62,7 @@ async def test_an_addon_from_a_private_registry(
     """The login is all that it takes; running pods keep their identity, and its password is in one Secret only."""
     refused = await supervisor.post(f"/store/addons/{addon}/install")
     assert refused.status == 400
-    assert f"{registry.image}:{TAG}" in refused.body["message"]
+    assert f"{registry.host}/private:{TAG}" in refused.body["message"]
     assert registry.refused > 0
     before = await identities(kubectl)
     user, password = registry.login

@@ -10,7 +10,7 @@ from tests import rights
 from tests.cluster import cluster, paths
 from tests.cluster.steps import Console, Context
 
-from .house import NAMESPACE, Supervisor
+from .house import NAMESPACE, Supervisor, becomes
 
 
 @pytest.fixture
@@ -26,7 +26,12 @@ async def test_rights(request: pytest.FixtureRequest, began: datetime, log: Path
     """Nothing was refused, nothing was done by a right that others gave, and in a whole run of the tier each right was
     used or has its reason. An outage may need one of those, too.
     """
-    assert (await supervisor.get("/supervisor/logs")).status == 200
+
+    async def logged() -> bool:
+        return (await supervisor.get("/supervisor/logs")).status == 200
+
+    await becomes(logged, what="the Supervisor reads its own log")
+    assert (await supervisor.get("/core/stats")).status == 200
     granted, did = rights.granted(), rights.seen(log, NAMESPACE, since=began)
     assert ("pods/log", "get") in did.used, "what we have just made it ask is not in the log"
     assert rights.overstepped(granted, did) == []

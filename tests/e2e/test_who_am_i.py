@@ -36,6 +36,8 @@ async def test_an_addon_is_told_who_it_is_in_its_first_second(
     network = heard["told"]["/network/info"]
     (interface,) = network["interfaces"]
     assert interface["interface"] == "eth0"
+    where = ("exec", pod["metadata"]["name"], "-c", "addon", "--", "cat", "/sys/class/net/eth0/address")
+    assert interface["mac"] == (await kubectl.run(*where)).strip()
     assert [str(ipaddress.ip_interface(one).ip) for one in interface["ipv4"]["address"]] == [heard["address"]]
     assert interface["ipv4"]["nameservers"] == [network["docker"]["dns"]] == [await kubectl.address("supervisor-dns")]
     root = heard["told"]["/info"]

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.errors import ClusterNotFoundError
 from tests.cluster.controlplane import ControlPlane
+from tests.free_ports import free_port
 from tests.integration.conftest import Others
 from tests.integration.kubelet import Kubelet
 from tests.integration.program import Program
@@ -112,9 +112,3 @@ async def becomes[T](look: Callable[[], Awaitable[T | None]], *, within: float =
 async def yes(value: bool) -> bool:
     """For `becomes`, of what is known without asking."""
     return value
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

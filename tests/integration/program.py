@@ -6,7 +6,6 @@ Only the pod's network is missing: the API listens on a free port of this machin
 import asyncio
 import base64
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from supervisor_k8s.errors import ClusterNotFoundError
 from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
 from tests.builders import manifest
 from tests.cluster.process import tied
+from tests.free_ports import free_port
 
 MANIFESTS = Path(__file__).parents[2] / "manifests" / "base"
 ACCOUNT = "supervisor"
@@ -44,13 +44,6 @@ class Answer:
         return self.status == 200
 
 
-def _free_port() -> int:
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port
-
-
 @dataclass(slots=True, kw_only=True)
 class Program:
     """One installation. `folder` holds its volumes, its account and its log."""
@@ -62,8 +55,8 @@ class Program:
     """Address of the API server."""
     authority: Path
     """Its certificate authority (PEM)."""
-    port: int = field(default_factory=_free_port)
-    metrics_port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
+    metrics_port: int = field(default_factory=free_port)
     settings: Mapping[str, str] = field(default_factory=dict)
     module: str = "supervisor_k8s"
     """What is run."""
@@ -206,6 +199,7 @@ class Program:
             "SUPERVISOR_K8S_CLUSTER_DOMAIN": "cluster.local",
             "SUPERVISOR_K8S_SHARED_PVC_CLAIM": "ha-shared-rwx",
             "SUPERVISOR_K8S_REPOSITORIES": "{}",
+            "SUPERVISOR_K8S_HEALTHCHECKS": "false",
             **self.settings,
         }
 

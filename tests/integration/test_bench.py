@@ -6,6 +6,7 @@ import pytest
 
 from tests.bench import info
 from tests.bench.figure import Figure, NotRun, Pairs, as_json, in_turn, table
+from tests.bench.house import ENOUGH, fresh
 
 DELAY = 0.005
 """Seconds, added to each request from outside of the product."""
@@ -52,3 +53,15 @@ def test_what_was_not_run_is_said() -> None:
     written = json.loads(as_json(results, {"cpus": 2}))
     assert written["figures"][0]["met"] is True
     assert written["not_run"] == [{"names": ["start", "stop"], "why": "no cluster"}]
+
+
+def test_which_pods_a_clock_waits_for() -> None:
+    """A start and a restart end with a pod that was not there before and is ready, a stop with none at all."""
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    first, late = {"old": ready}, {"old": ready, "new": {"status": {}}}
+    assert [ENOUGH[what](first, {"old"}) for what in ("start", "restart", "stop")] == [False] * 3
+    assert not ENOUGH["restart"](late, {"old"})
+    assert ENOUGH["restart"]({"new": ready}, {"old"})
+    assert ENOUGH["start"]({"new": ready}, ())
+    assert ENOUGH["stop"]({}, {"old"})
+    assert fresh({"old": ready, "new": ready, "newer": ready, "newest": {}}, {"old"}) == 2

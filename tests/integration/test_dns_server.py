@@ -16,6 +16,7 @@ from tests.cluster.paths import from_environment
 from tests.cluster.process import tied
 from tests.cluster.steps import Console, Context
 from tests.dns import AAAA, NOERROR, NXDOMAIN, Reply
+from tests.free_ports import free_ports
 
 PATIENCE = 30.0
 PUBLIC = Reply(NOERROR, ("192.0.2.80",))
@@ -123,7 +124,7 @@ async def server(program: Path, tmp_path: Path) -> AsyncIterator[Server]:
     async with listening() as (upstream, port):
         # CoreDNS takes a server with a port where the file of a pod has an address alone.
         (tmp_path / "resolv").write_text("nameserver 127.0.0.1\n")
-        made = Server(tmp_path, free_ports(), upstream)
+        made = Server(tmp_path, free_ports(4), upstream)
         made.show((*house_hosts(SITE, "10.96.0.40"), *addon_hosts(ADDONS)))
         corefile = tmp_path / "Corefile"
         corefile.write_text(corefile.read_text().replace(f"forward . {tmp_path}/resolv", f"forward . 127.0.0.1:{port}"))
@@ -138,21 +139,6 @@ async def server(program: Path, tmp_path: Path) -> AsyncIterator[Server]:
         finally:
             process.kill()
             await process.wait()
-
-
-def free_ports() -> int:
-    """The first of four ports in a row."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        if first < 65000 and not any(_taken(first + more) for more in range(1, 4)):
-            return first
-
-
-def _taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("domain", ["", ".local.hass.io"])

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from supervisor_k8s.model.desired.docker_network import setup_containers
+from supervisor_k8s.model.desired.network import FROM_LAN
 from tests import builders
 
 SCRIPT = Path(__file__).parents[2] / "rootfs" / "usr" / "bin" / "docker-network"
@@ -30,9 +31,13 @@ asyncio.run(main())
 """
 ASK = """
 import socket, sys
-own, other, port = sys.argv[1:]
-with socket.create_connection((other, int(port)), timeout=20, source_address=(own, 0)) as connection:
-    print(connection.recv(100).decode())
+own, start, other, port = sys.argv[1:]
+with socket.socket() as connection:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one asks twice from the same port
+    connection.settimeout(20)
+    connection.bind((own, int(start)))
+    connection.connect((other, int(port)))
+    print(connection.makefile().read())
 """
 
 pytestmark = pytest.mark.skipif(os.environ.get("CLUSTER") == "external", reason="makes network namespaces, as root")
@@ -53,10 +58,10 @@ class Pod:
         command = (sys.executable, "-I", str(SCRIPT), *container["command"][1:])
         return await run(self.inside, *command, env={**os.environ, "PATH": path or os.environ["PATH"]})
 
-    async def seen(self, own: str, port: int) -> str:
-        """Who a program in the pod takes somebody with this address for."""
+    async def seen(self, own: str, port: int, start: int = 0) -> str:
+        """Who a program in the pod takes somebody with this address, and this source port, for."""
         where = self.inside if own == POD else self.outside
-        return (await run(where, sys.executable, "-c", ASK, own, POD, str(port))).strip()
+        return (await run(where, sys.executable, "-c", ASK, own, str(start), POD, str(port))).strip()
 
 
 async def run(namespace: str, *command: str, env: dict[str, str] | None = None) -> str:
@@ -112,15 +117,20 @@ async def server(pod: Pod) -> AsyncIterator[None]:
         assert await process.stdout.readline() == b"ready\n"
     yield
     process.terminate()
-    await process.wait()
+    await process.communicate()  # not `wait`: its pipe, too, is to be closed before the loop is
 
 
 async def test_who_comes_from_where(pod: Pod, server: None) -> None:
-    """Pods are neighbours but for the page; the node, and a client of the LAN, are who they are everywhere."""
+    """Pods are neighbours but for the page; the node, a client of the LAN, and the proxy for published ports, which
+    speaks for clients of the LAN, are who they are everywhere.
+    """
     await pod.set_up(ingress=True)
     assert [await pod.seen(NEIGHBOUR, port) for port in (DATABASE, PAGE)] == ["172.30.33.2", NEIGHBOUR]
     for other in (GATEWAY, LAN, POD):
         assert [await pod.seen(other, port) for port in (DATABASE, PAGE)] == [other, other]
+    for start in (FROM_LAN.start, FROM_LAN.stop - 1):
+        assert [await pod.seen(NEIGHBOUR, port, start) for port in (DATABASE, PAGE)] == [NEIGHBOUR, NEIGHBOUR]
+    assert await pod.seen(NEIGHBOUR, DATABASE, FROM_LAN.start - 1) == "172.30.33.2"
 
 
 async def test_the_supervisors_address_is_the_pods_own(pod: Pod) -> None:

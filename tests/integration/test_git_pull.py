@@ -6,7 +6,11 @@ Its program runs beside the Supervisor instead of in a pod; Core's checker is a 
 import asyncio
 import itertools
 import json
-from collections.abc import Mapping
+import logging
+import re
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +23,16 @@ from aiohttp.test_utils import TestServer
 from git_pull.__main__ import serve
 from git_pull.changes import Changes
 from git_pull.disk import read_disk
+from git_pull.history import HISTORY
 from git_pull.switch import Switch, Target
 from git_pull.tree import Entry
+from git_pull.web import Ports
 from tests.contract.house import Home
 from tests.fakes import Behaviour
-from tests.gitserver import GitServer, Repository
+from tests.free_ports import free_port
+from tests.gitserver import GitServer, Repository, git
 from tests.unit.git_pull_cuts import blob
+from tests.unit.test_git_pull_webhook import SECRET, github
 
 SLUG = "k8s_git_pull"
 CHECK = "homeassistant-check"
@@ -40,6 +48,8 @@ class Houseful:
         self.repository = repository
         self.live = home.share / "homeassistant"
         self.data = home.share / "addons" / "data" / SLUG
+        self.ports = Ports(0, 0, 0)
+        self.told: asyncio.StreamReader | None = None
         self.checked: list[dict[str, str]] = []
         """What each candidate had."""
         self.without: list[list[str]] = []
@@ -65,13 +75,52 @@ class Houseful:
         assert (await self.home.raw("POST", f"/addons/{SLUG}/restart")).status == 200
 
     async def run(self) -> int:
-        return await serve(live=self.live, data=self.data, address=self.home.url, token=self.home.addon_token(SLUG))
+        token = self.home.addon_token(SLUG)
+        return await serve(
+            live=self.live, data=self.data, address=self.home.url, token=token, ports=self.ports, told=self.told
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[int]]:
+        """For as long as it takes; then it is ended."""
+        running = asyncio.create_task(self.run())
+        try:
+            async with asyncio.timeout(60):
+                yield running
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def figures(self) -> str:
+        async with self.home.http.get(f"http://127.0.0.1:{self.ports.figures}/metrics") as answer:
+            return await answer.text()
+
+    async def page(self, button: str | None = None, **fields: str) -> str:
+        """As ingress asks for it; the page that a button leads to is another one's affair."""
+        entry = (await self.home.raw("GET", f"/addons/{SLUG}/info")).data["ingress_entry"]
+        headers, at = {"X-Ingress-Path": entry}, f"http://127.0.0.1:{self.ports.page}/{button or ''}"
+        method = "GET" if button is None else "POST"
+        async with self.home.http.request(
+            method, at, headers=headers, data=fields or None, allow_redirects=False
+        ) as answer:
+            assert answer.status == (200 if button is None else 303)
+            return await answer.text()
+
+    async def becomes(self, path: str, text: str) -> None:
+        """This file of the configuration has this text."""
+        place = self.live / path
+        while not (place.exists() and place.read_text() == text):
+            await asyncio.sleep(0.05)
 
     def notifications(self) -> list[str | None]:
         """What was shown in Home Assistant; None: it was taken away."""
         path = "/api/services/persistent_notification/"
         asked = [(at, body) for _, at, body in self.home.core.requests if at.startswith(path)]
         return [body.get("message") for at, body in asked]
+
+    def runs(self) -> list[tuple[str, ...]]:
+        """What is known of the last ones: outcome, and what had to be said."""
+        return [(run["outcome"], run["said"]) for run in json.loads((self.data / HISTORY).read_text())]
 
     def core_pod(self) -> str:
         """Another one after each restart."""
@@ -262,6 +311,12 @@ async def test_the_first_time_over_other_files(house: Houseful) -> None:
     assert texts(house.live) == FIRST
     (kept,) = (house.data / "kept").iterdir()
     assert texts(kept) == {"configuration.yaml": "mine:\n"}
+    (restore,) = (house.data / "restore").iterdir()
+    subprocess.run(["sh", restore, house.live], check=True, timeout=30)
+    before = {"configuration.yaml": "mine:\n", "automations.yaml": FIRST["automations.yaml"]}
+    assert texts(house.live) == before
+    assert await house.run() == 0
+    assert texts(house.live) == before, "it is as the user wants it"
 
 
 async def test_a_change_on_both_sides(house: Houseful) -> None:
@@ -279,6 +334,146 @@ async def test_a_change_on_both_sides(house: Houseful) -> None:
     assert (house.live / "automations.yaml").read_text() == "- git\n"
     copies = sorted(text for folder in (house.data / "kept").iterdir() for text in texts(folder).values())
     assert copies == ["- again\n", "- ui\n"]
+
+
+@pytest.mark.parametrize(("chosen", "found"), [("ours", "- ui\n"), ("theirs", "- git\n")])
+async def test_one_side_wins(house: Houseful, chosen: str, found: str) -> None:
+    """Where both changed; the rest of the commit is live, and what the user alone changed stays."""
+    await house.run()
+    await house.set(local_changes=chosen)
+    (house.live / "automations.yaml").write_text("- ui\n")
+    (house.live / "configuration.yaml").write_text("mine:\n")
+    house.repository.commit({"automations.yaml": "- git\n", "packages/a.yaml": "a: {}\n"})
+    assert await house.run() == 0
+    mine = {"automations.yaml": found, "packages/a.yaml": "a: {}\n", "configuration.yaml": "mine:\n"}
+    assert texts(house.live) == mine
+
+
+async def test_changes_that_are_pushed(house: Houseful) -> None:
+    """To a branch; once it is merged, what the merge made of them is live, although the file differed before."""
+    await house.run()
+    await house.set(local_changes="commit")
+    (house.live / "automations.yaml").write_text("- ui\n")
+    assert await house.run() == 0
+    at = house.repository.path
+    assert git(at, "show", "home-assistant:automations.yaml") == "- ui"
+    house.repository.commit({"automations.yaml": "- git\n"})
+    assert await house.run() == 1
+    assert "merge the branch home-assistant" in str(house.notifications()[-1])
+    assert (house.live / "automations.yaml").read_text() == "- ui\n"
+    git(at, "merge", "--quiet", "--strategy", "ours", "--message", "merged", "home-assistant")
+    house.repository.commit({"automations.yaml": "- git\n- ui\n"})
+    assert await house.run() == 0
+    assert (house.live / "automations.yaml").read_text() == "- git\n- ui\n"
+
+
+async def test_a_commit_that_nobody_signed(house: Houseful) -> None:
+    """Where signatures are asked for it is not live, and that is told; what is live stays."""
+    await house.run()
+    await house.set(
+        allowed_signers=["me@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/"]
+    )
+    assert await house.run() == 0
+    commit = house.repository.commit({"configuration.yaml": "unsigned:\n"})
+    assert await house.run() == 1
+    assert texts(house.live) == FIRST
+    assert f"{commit[:10]} is not signed" in str(house.notifications()[-1])
+    assert [outcome for outcome, _ in house.runs()][-1] == "untrusted"
+
+
+async def test_a_submodule(house: Houseful, git_server: GitServer) -> None:
+    """Left out, until it is wanted; its files are live then, without a new commit, and what the user has stays."""
+    theirs = git_server.repository("themes").commit({"dark.yaml": "dark: {}\n"})
+    modules = '[submodule "themes"]\n\tpath = themes\n\turl = ../themes\n'
+    git(house.repository.path, "update-index", "--add", "--cacheinfo", f"160000,{theirs},themes")
+    (house.repository.path / "themes").mkdir()
+    house.repository.commit({".gitmodules": modules})
+    assert await house.run() == 0
+    assert texts(house.live) == {**FIRST, ".gitmodules": modules}
+    (house.live / "mine.yaml").write_text("{}\n")
+    await house.set(submodules=True)
+    assert await house.run() == 0
+    mine = {".gitmodules": modules, "themes/dark.yaml": "dark: {}\n", "mine.yaml": "{}\n"}
+    assert texts(house.live) == {**FIRST, **mine}
+
+
+async def test_what_became_of_the_runs(house: Houseful, caplog: pytest.LogCaptureFixture) -> None:
+    """One line in the log for each; what happened is kept, the same again is not written."""
+    caplog.set_level(logging.INFO, logger="git_pull")
+    await house.run()
+    house.repository.commit({"README.md": "x"})
+    commits = [house.repository.commit({"configuration.yaml": "nonsense:\n"})]
+    for _ in range(3):
+        assert await house.run() == 1
+    written = (house.data / HISTORY).stat().st_mtime_ns
+    (live, _), (invalid, said) = house.runs()
+    assert (live, invalid) == ("live", "invalid")
+    assert said.startswith(f"{commits[0][:10]} is not live")
+    lines = [record.getMessage() for record in caplog.records if record.name == "git_pull.follower"]
+    assert [line.partition(":")[0] for line in lines] == ["live", "invalid", "invalid", "invalid"]
+    assert all("configuration.yaml says nonsense" in line for line in lines[1:])
+    assert (house.data / HISTORY).stat().st_mtime_ns == written
+
+
+def recovers_with(house: Houseful, word: str) -> None:
+    """Core comes up in recovery mode with this word in its configuration, which its checker does not mind."""
+
+    def config() -> dict[str, Any]:
+        return {"recovery_mode": word in (house.live / "configuration.yaml").read_text()}
+
+    house.home.core.documents["/api/config"] = config
+
+
+async def test_a_commit_that_core_does_not_come_up_with(house: Houseful) -> None:
+    """The one before is live again and runs, told and not tried again; another file of the user's is another try."""
+    await house.set(auto_restart=True)
+    recovers_with(house, "crash")
+    await house.run()
+    good, bad = house.core_pod(), house.repository.commit({"configuration.yaml": "crash:\n", "new.yaml": "{}\n"})
+    assert await house.run() == 1
+    assert texts(house.live) == FIRST
+    assert house.core_pod() != good
+    shown = str(house.notifications()[-1])
+    assert shown.startswith(f"{bad[:10]} is not live, because with it Home Assistant did not come up")
+    assert "recovery mode" in shown
+    good = house.core_pod()
+    assert await house.run() == 1
+    assert house.core_pod() == good
+    assert [outcome for outcome, _ in house.runs()] == ["live", "returned", "invalid"]
+    (house.live / "packages" / "mine.yaml").write_text("{}\n")
+    assert await house.run() == 1
+    assert house.core_pod() != good
+    (house.live / "packages" / "mine.yaml").unlink()
+    good = house.core_pod()
+    house.repository.commit({"configuration.yaml": "works:\n"})
+    assert await house.run() == 0
+    assert house.core_pod() != good
+    assert texts(house.live) == {**FIRST, "configuration.yaml": "works:\n", "new.yaml": "{}\n"}
+
+
+async def test_nothing_to_return_to(house: Houseful) -> None:
+    """Core does not come up with the first commit: it is told, and all stays as it is."""
+    await house.set(auto_restart=True)
+    recovers_with(house, "default_config")
+    assert await house.run() == 1
+    assert texts(house.live) == FIRST
+    assert "No earlier commit is known" in str(house.notifications()[-1])
+    assert await house.run() == 0
+
+
+async def test_a_restart_that_somebody_else_keeps_from_us(house: Houseful) -> None:
+    """Core was not restarted, so nothing is known about the commit: it stays, and the restart is asked for again."""
+    await house.set(auto_restart=True)
+    await house.run()
+    pod = house.core_pod()
+    house.repository.commit({"configuration.yaml": "b:\n"})
+    house.home.core.migrating = True
+    assert await house.run() == 1
+    house.repository.commit({"configuration.yaml": "nonsense:\n"})
+    house.home.core.migrating = False
+    assert await house.run() == 1
+    assert house.core_pod() != pod
+    assert (house.live / "configuration.yaml").read_text() == "b:\n"
 
 
 async def test_another_repository(house: Houseful, git_server: GitServer) -> None:
@@ -316,23 +511,69 @@ async def test_a_login(house: Houseful, git_server: GitServer) -> None:
 async def test_it_repeats(house: Houseful) -> None:
     """Until it is ended; a server that is away for a while ends nothing."""
     await house.set(repeat={"active": True, "interval": 1})
-    running = asyncio.create_task(house.run())
-    path = house.live / "configuration.yaml"
-    try:
-        async with asyncio.timeout(50):
-            while not path.exists():
-                await asyncio.sleep(0.05)
-            house.repository.path.rename(house.repository.path.with_name("away"))
-            while not any("git fetch failed" in str(text) for text in house.notifications()):
-                await asyncio.sleep(0.05)
-            house.repository.path.with_name("away").rename(house.repository.path)
-            house.repository.commit({"configuration.yaml": "later:\n"})
-            while path.read_text() != "later:\n":
-                await asyncio.sleep(0.05)
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
+    async with house.running() as running:
+        await house.becomes("configuration.yaml", FIRST["configuration.yaml"])
+        house.repository.path.rename(house.repository.path.with_name("away"))
+        while not any("git fetch failed" in str(text) for text in house.notifications()):
+            await asyncio.sleep(0.05)
+        house.repository.path.with_name("away").rename(house.repository.path)
+        house.repository.commit({"configuration.yaml": "later:\n"})
+        await house.becomes("configuration.yaml", "later:\n")
     assert running.cancelled()
+
+
+async def test_a_webhook(house: Houseful) -> None:
+    """It wakes the add-on, which has nothing else to wait for; the figures tell."""
+    house.ports = Ports(0, free_port(), free_port())
+    await house.set(webhook_secret=SECRET)
+    async with house.running():
+        await house.becomes("configuration.yaml", FIRST["configuration.yaml"])
+        house.repository.commit({"configuration.yaml": "pushed:\n"})
+        body = b'{"ref": "refs/heads/main"}'
+        at = f"http://127.0.0.1:{house.ports.hooks}/webhook"
+        async with house.home.http.post(at, data=body, headers=github(body)) as answer:
+            assert answer.status == 202
+        await house.becomes("configuration.yaml", "pushed:\n")
+        while 'git_pull_runs_total{outcome="live"} 2.0' not in await house.figures():
+            await asyncio.sleep(0.05)
+
+
+async def test_an_automation(house: Houseful) -> None:
+    """What Home Assistant writes to the add-on's input starts a pass; what is not known, and its end, nothing."""
+    house.told = asyncio.StreamReader()
+    await house.set(webhook_secret=SECRET)
+    assert (await house.home.raw("GET", f"/addons/{SLUG}/info")).data["stdin"] is True
+    async with house.running():
+        await house.becomes("configuration.yaml", FIRST["configuration.yaml"])
+        for line, text in ((b"nonsense\n\ncheck\n", "a:\n"), (b'{"command": "check"}\n', "b:\n")):
+            house.repository.commit({"configuration.yaml": text})
+            house.told.feed_data(line)
+            await house.becomes("configuration.yaml", text)
+        house.told.feed_eof()
+
+
+async def test_back_by_the_page(house: Houseful) -> None:
+    """A button brings back what was live; what the repository has waits until it has another commit, also over a
+    restart of the add-on.
+    """
+    house.ports = Ports(free_port(), 0, 0)
+    await house.set(repeat={"active": True, "interval": 1})
+    async with house.running():
+        await house.becomes("configuration.yaml", FIRST["configuration.yaml"])
+        house.repository.commit({"configuration.yaml": "worse:\n"})
+        await house.becomes("configuration.yaml", "worse:\n")
+        while (button := re.search('ours" value="([^"]+)".{0,50}commit" value="([^"]+)"', await house.page())) is None:
+            await asyncio.sleep(0.05)
+        await house.page("return", ours=button[1], commit=button[2])
+        await house.becomes("configuration.yaml", FIRST["configuration.yaml"])
+        while "waits, because you returned" not in await house.page():
+            await asyncio.sleep(0.05)
+    await house.set(repeat={"active": False, "interval": 1})
+    assert await house.run() == 0
+    assert texts(house.live) == FIRST
+    house.repository.commit({"configuration.yaml": "better:\n"})
+    assert await house.run() == 0
+    assert texts(house.live) == {**FIRST, "configuration.yaml": "better:\n"}
 
 
 async def test_a_switch_that_was_cut(house: Houseful, git_server: GitServer) -> None:
@@ -345,7 +586,9 @@ async def test_a_switch_that_was_cut(house: Houseful, git_server: GitServer) -> 
     ids = read_disk(house.live, ["configuration.yaml"], like="0" * 40).ids
     changes = Changes(write={"configuration.yaml": Entry(blob("cut:\n"))})
     commit = house.repository.commit({"configuration.yaml": "cut:\n"})
-    target = Target(commit=commit, repository=f"{git_server.url}/house", kept=house.data / "kept")
+    target = Target(
+        commit=commit, repository=f"{git_server.url}/house", kept=house.data / "kept", restore=house.data / "r.sh"
+    )
     Switch(house.live).prepare(changes, ids, house.data / "next", target)
     git_server.login = ("nobody", "gets in")
     assert await house.run() == 1
@@ -367,5 +610,5 @@ async def test_a_supervisor_that_cannot_check_candidates(house: Houseful, tmp_pa
     app.router.add_route("*", "/{path:.*}", well)
     async with TestServer(app) as other:
         address = str(other.make_url("")).rstrip("/")
-        assert await serve(live=house.live, data=house.data, address=address, token="t") == 1
+        assert await serve(live=house.live, data=house.data, address=address, token="t", ports=Ports(0, 0, 0)) == 1
     assert texts(house.live) == {}

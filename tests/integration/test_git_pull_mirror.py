@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from git_pull.errors import GitError
+from git_pull.errors import GitError, TreeError
 from git_pull.mirror import Mirror
 from git_pull.options import Login, Source
 from git_pull.tree import read_tree
@@ -53,8 +53,72 @@ async def test_branches_and_tags(git_server: GitServer, repository: Repository, 
     url = f"{git_server.url}/house"
     names = {"main": second, "": second, "v1": first, "other": first}
     assert {name: await mirror.fetch(Source(url=url, branch=name)) for name in names} == names
-    with pytest.raises(GitError, match="none-such"):
+    with pytest.raises(GitError, match="no branch or tag none-such; its default branch is main"):
         await mirror.fetch(Source(url=url, branch="none-such"))
+    assert await mirror.has(second)
+
+
+async def test_a_default_branch_that_gets_another_name(
+    git_server: GitServer, repository: Repository, mirror: Mirror
+) -> None:
+    """It is followed where no branch was named; where the old one was, that is told."""
+    url = f"{git_server.url}/house"
+    first = await mirror.fetch(Source(url=url))
+    git(repository.path, "branch", "--move", "main", "trunk")
+    assert await mirror.fetch(Source(url=url)) == first
+    with pytest.raises(GitError, match="default branch is trunk"):
+        await mirror.fetch(Source(url=url, branch="main"))
+    later = repository.commit({"configuration.yaml": "b:\n"})
+    assert await mirror.fetch(Source(url=url)) == later
+
+
+async def test_a_tag_that_moves(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
+    """As release tags do: to a newer commit, to an older one, and from a light one to an annotated one."""
+    source = Source(url=f"{git_server.url}/house", branch="stable")
+    first = git(repository.path, "rev-parse", "HEAD")
+    second = repository.commit({"configuration.yaml": "b:\n"})
+    for arguments, expected in (((), second), ((first,), first), (("--annotate", "-m", "x", second), second)):
+        options, target = arguments[:-1], arguments[-1:]
+        git(repository.path, "tag", "--force", *options, "stable", *target)
+        assert await mirror.fetch(source) == expected
+
+
+async def test_a_part_of_the_history(
+    git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
+) -> None:
+    """Only so many commits are fetched, now and later; all of them, once that is wanted. What is live stays."""
+    url = f"{git_server.url}/house"
+    first = git(repository.path, "rev-parse", "HEAD")
+    second = repository.commit({"configuration.yaml": "b:\n"})
+    assert await mirror.fetch(Source(url=url, depth=1)) == second
+    assert not await mirror.has(first)
+    await mirror.hold(second)
+    third = repository.commit({"configuration.yaml": "c:\n"})
+    forced = repository.commit({"configuration.yaml": "d:\n"}, force=True)
+    assert await mirror.fetch(Source(url=url, depth=1)) == forced
+    assert not await mirror.has(third)
+    await mirror.prune()
+    assert await mirror.has(second)
+    assert (await files(mirror, forced, tmp_path / "candidate"))["configuration.yaml"] == b"d:\n"
+    more = repository.commit({"configuration.yaml": "e:\n"})
+    assert await mirror.fetch(Source(url=url)) == more
+    assert await mirror.is_part(forced, more)
+
+
+@pytest.mark.parametrize("name", ["..", ".git", ".GIT", "A.yaml"])
+async def test_trees_that_no_git_would_make(
+    git_server: GitServer, repository: Repository, mirror: Mirror, name: str
+) -> None:
+    """Made by somebody who means harm: they are fetched, and refused before any of their files is written."""
+    blob = git(repository.path, "hash-object", "-w", "--stdin", text="harm")
+    inner = git(repository.path, "mktree", text=f"100644 blob {blob}\tx\n")
+    entries = f"100644 blob {blob}\ta.yaml\n040000 tree {inner}\t{name}\n"
+    tree = git(repository.path, "mktree", text=entries)
+    commit = git(repository.path, "commit-tree", "-m", "harm", tree)
+    git(repository.path, "update-ref", "refs/heads/harm", commit)
+    found = await mirror.fetch(Source(url=f"{git_server.url}/house", branch="harm"))
+    with pytest.raises(TreeError):
+        read_tree(await mirror.listing(found))
 
 
 async def test_what_is_live_stays(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
@@ -86,8 +150,10 @@ async def test_a_damaged_mirror(git_server: GitServer, repository: Repository, m
     assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
 
 
-async def test_a_file_in_lfs(git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path) -> None:
-    """Its pointer would be the configuration: it is refused by its path."""
+async def test_a_pointer_that_is_none(
+    git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
+) -> None:
+    """No attributes say that it is in LFS, and it cannot be meant as it is: it is refused by its path."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
     repository.commit({"www/film.mp4": pointer})
     commit = await mirror.fetch(Source(url=f"{git_server.url}/house", branch="main"))

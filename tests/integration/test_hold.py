@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
+
 SOURCE = Path(__file__).parents[2] / "rootfs" / "usr" / "src" / "hold.c"
 
 
@@ -23,13 +25,6 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [compiler, "-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", str(target), str(SOURCE)]
     subprocess.run(command, check=True)
     return target
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -81,6 +76,21 @@ def test_a_question_that_comes_too_early_waits(holding: tuple[subprocess.Popen[b
         assert not early.done()
         server.listen()
         assert early.result(timeout=5) == 200
+
+
+def test_ready_is_when_all_listen(program: Path) -> None:
+    """One of two is not enough."""
+    ready, first, second = free_port(), free_port(), free_port()
+    with subprocess.Popen([program, "--ready", str(ready), str(first), str(second)]) as process:
+        try:
+            with socket.create_server(("127.0.0.1", first)):
+                assert asked(ready) == 503
+                with socket.create_server(("127.0.0.1", second)):
+                    assert asked(ready) == 200
+            with socket.create_server(("127.0.0.1", second)):
+                assert asked(ready) == 503
+        finally:
+            process.kill()
 
 
 def test_a_visitor_who_says_nothing_blocks_nobody_for_long(holding: tuple[subprocess.Popen[bytes], int, int]) -> None:

@@ -25,7 +25,7 @@ UPDATE = 3 * MEGABYTE
 OURS = (
     "opt/supervisor",
     "usr/bin/hold",
-    "usr/bin/core-link",
+    "usr/bin/relay",
     "usr/bin/wait-for-supervisor",
     "usr/bin/healthcheck",
     "usr/bin/docker-network",
@@ -105,7 +105,7 @@ class Builder:
 
     def image(self) -> Image:
         """As `make up` makes it."""
-        return self._build(self._recipe())
+        return self._build(images.recipe_of(self.context, images.SUPERVISOR))
 
     @contextmanager
     def again(self, folder: Path) -> Iterator[Image]:
@@ -113,7 +113,7 @@ class Builder:
 
         Comments are added where the first step after the packages reads: the builder's cache goes by content.
         """
-        recipe = self._recipe()
+        recipe = images.recipe_of(self.context, images.SUPERVISOR)
         for name in (recipe.dockerfile, *recipe.inputs):
             place = folder / name
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -127,17 +127,6 @@ class Builder:
             yield image
         finally:
             image.path.unlink()
-
-    def _recipe(self) -> buildah.Recipe:
-        paths = self.context.paths
-        bases = {}
-        for name, suite in images.SUITES.items():
-            if name == images.STABLE:
-                with self.context.step(f"base image {name}") as step:
-                    bases[name] = buildah.base(paths, step, name=name, suite=suite)
-            else:
-                bases[name] = buildah.planned_base(paths, name=name, suite=suite)
-        return next(one for one in images.recipes(paths, bases, for_tests=False) if one.name == images.SUPERVISOR)
 
     def _build(self, recipe: buildah.Recipe) -> Image:
         with self.context.step(f"build {recipe.name}") as step:

@@ -13,7 +13,6 @@ from supervisor_k8s.cluster.client import MERGE_PATCH, Client
 from supervisor_k8s.errors import AddonNotSupportedError, ClusterRefusedError, SupervisorError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.availability import check_available
-from supervisor_k8s.model.compatibility import Allow
 from supervisor_k8s.model.desired.compose import desired_addon
 from supervisor_k8s.model.desired.config_check import Candidate, check_job
 from supervisor_k8s.model.desired.core import desired_core
@@ -21,14 +20,15 @@ from supervisor_k8s.model.desired.dns import dns_deployment
 from supervisor_k8s.model.desired.pull import pull_pod
 from supervisor_k8s.model.desired.self_check import self_check_job
 from supervisor_k8s.model.intent import CoreRecord
-from tests.builders import LAUNCH, site
+from tests.builders import EVERYTHING, LAUNCH, site
 from tests.cluster.controlplane import ControlPlane
 from tests.integration.lives import living
 from tests.integration.overlay import rendered
+from tests.real_addons import real_addons
 
 ROOT = Path(__file__).parents[2]
-CORPUS = ROOT / "tests" / "corpus" / "addons.jsonl"
 MANIFESTS = ROOT / "manifests"
+PLUGIN = frozenset({"devices:example.com/stick"})
 LABEL = "pod-security.kubernetes.io/enforce"
 
 
@@ -65,14 +65,6 @@ def templates() -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "pull", pull_pod("example/app:1", site())
 
 
-def addons() -> Iterator[AddonConfig]:
-    """All real add-ons of the corpus."""
-    for line in CORPUS.read_text().splitlines()[1:]:
-        entry = json.loads(line)
-        repository = entry["full_slug"].removesuffix("_" + entry["config"]["slug"])
-        yield AddonConfig.from_normalised(entry["normalised"], repository=repository)
-
-
 def workload(config: AddonConfig, *allowed: str) -> Mapping[str, Any]:
     objects = desired_addon(
         config,
@@ -83,26 +75,29 @@ def workload(config: AddonConfig, *allowed: str) -> Mapping[str, Any]:
         ports=config.ports,
         timezone="UTC",
         site=site(allowed=frozenset(allowed)),
+        protected=False,
     )
     template: Mapping[str, Any] = objects[-1]["spec"]["template"]
     return template
 
 
 async def test_everything_we_render_fits_into_baseline(admin: Client, namespace: str) -> None:
-    """Our own pods, and those of every real add-on that can be installed; the others are refused by name before."""
+    """Our own pods, and those of every real add-on that can be installed, also with devices of a plugin; the others are
+    refused by name before.
+    """
     await enforce(admin, namespace, "baseline")
     for name, template in templates():
         await try_pod(admin, namespace, name, template)
     seen = Counter[str]()
-    for number, config in enumerate(addons()):
+    for number, config in enumerate(real_addons().values()):
         try:
-            check_available(config, site(), core_version=None)
+            check_available(config, site(allowed=PLUGIN), core_version=None)
         except AddonNotSupportedError:
             seen["refused"] += 1
         except SupervisorError:
             seen["elsewhere"] += 1  # another architecture or machine
         else:
-            await try_pod(admin, namespace, f"addon-{number}", workload(config))
+            await try_pod(admin, namespace, f"addon-{number}", workload(config, *PLUGIN))
             seen["fits"] += 1
     assert seen["fits"] >= 30, seen
     assert seen["refused"] >= 10, seen
@@ -111,24 +106,28 @@ async def test_everything_we_render_fits_into_baseline(admin: Client, namespace:
 async def test_the_api_server_does_enforce(admin: Client, namespace: str) -> None:
     """The test above would notice: what baseline forbids is refused here."""
     await enforce(admin, namespace, "baseline")
-    config = next(addon for addon in addons() if addon.privileged)
+    config = next(addon for addon in real_addons().values() if addon.privileged)
     with pytest.raises(ClusterRefusedError, match="PodSecurity"):
-        await try_pod(admin, namespace, "addon", workload(config, Allow.CAPABILITIES))
+        await try_pod(admin, namespace, "addon", workload(config, "capabilities"))
 
 
 async def test_the_api_server_takes_what_can_be_allowed(admin: Client, namespace: str) -> None:
-    """The node's network and capabilities, at the level that the manifests set."""
+    """The node's network, its folders, devices and all else, at the level that the manifests set."""
     await enforce(admin, namespace, "privileged")
-    everything, at_the_node = site(allowed=frozenset(Allow)), 0
-    for number, config in enumerate(addons()):
+    everything, seen = site(allowed=EVERYTHING), Counter[str]()
+    for number, config in enumerate(real_addons().values()):
         try:
             check_available(config, everything, core_version=None)
         except SupervisorError:
             continue
-        template = workload(config, *Allow)
+        template = workload(config, *EVERYTHING)
         await try_pod(admin, namespace, f"addon-{number}", template)
-        at_the_node += "hostNetwork" in template["spec"]
-    assert at_the_node >= 10
+        text = json.dumps(template)
+        seen.update(
+            word for word in ("hostNetwork", "hostIPC", '"privileged": true', "hostPath", "stick") if word in text
+        )
+    assert seen["hostNetwork"] >= 10, seen
+    assert len(seen) == 5, seen
 
 
 async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace: str, tmp_path: Path) -> None:
@@ -137,17 +136,19 @@ async def test_a_house_at_baseline(plane: ControlPlane, admin: Client, namespace
     """
     objects = await rendered(tmp_path / "overlay", "baseline")
     await enforce(admin, namespace, objects["Namespace"]["metadata"]["labels"][LABEL])
-    async with living(
-        plane, admin, namespace, tmp_path, [{"slug": "a", "ingress": True}], DOCKER_NETWORK="auto"
-    ) as life:
+    addons = [{"slug": "a", "ingress": True}, {"slug": "b", "host_network": True}]
+    async with living(plane, admin, namespace, tmp_path, addons, DOCKER_NETWORK="auto", ALLOW="host_network") as life:
         await life.do("/store/addons/local_a/install")
         await life.do("/addons/local_a/start")
         assert await life.program.states() == {"local_a": "started"}
         await life.do("/resolution/healthcheck")
         issues = (await life.program.ask("GET", "/resolution/info")).body["data"]["issues"]
         extras = [issue["reference_extra"] or {} for issue in issues]
-        (told,) = (extra for extra in extras if extra.get("reason") == "docker_network_off")
-        assert 'violates PodSecurity "baseline' in told["message"]
+        for reason in ("docker_network_off", "allowed_in_vain"):
+            (told,) = (extra for extra in extras if extra.get("reason") == reason)
+            assert 'violates PodSecurity "baseline' in told["message"]
+        refused = await life.program.ask("POST", "/store/addons/local_b/install")
+        assert "which the cluster refuses: " in refused.body["message"]
         await life.program.end()
 
 

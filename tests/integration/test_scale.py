@@ -27,8 +27,9 @@ from tests.bench.process import rolled_up
 from tests.cluster.controlplane import ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context
+from tests.free_ports import free_port
 from tests.integration.kubelet import Kubelet
-from tests.integration.lives import Pod, free_port
+from tests.integration.lives import Pod
 from tests.integration.wire import Wire
 
 FEW, MANY = 250, 1000
@@ -37,6 +38,8 @@ EVERY = 10
 LINEAR = MANY / FEW
 MARGIN = 1.15
 """What is proportional to their number may be this much more: batches fall differently each time."""
+BATCH = 9
+"""Writes: names come to their servers in batches; one more is three writes (the names, and a word to each server)."""
 WAIT = 120.0
 """Seconds for whatever has to come about, on a machine that is busy."""
 QUIET = 1.0
@@ -248,7 +251,7 @@ async def test_a_thousand(crowd: Crowd, record_property: Callable[[str, object],
     record_property("figures", json.dumps(figures))
     print(json.dumps(figures, indent=2))
 
-    assert many.writes <= few.writes + 2, "what is right already is not written again"
+    assert many.writes <= few.writes + BATCH, "what is right already is not written again"
     assert many.converges <= few.converges * LINEAR * MARGIN
     assert many.bytes <= few.bytes * LINEAR * MARGIN
     assert many.all_steps <= few.all_steps * LINEAR * MARGIN, _grown(few, many, LINEAR)

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from supervisor_k8s.errors import StateFileError, StorageError
+from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.services.storage import Storage
 from supervisor_k8s.state.files import StateFile
 from supervisor_k8s.state.storage import SharedVolume
+from tests.addon_house import SLUG, House
+from tests.fakes import FakeCluster
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """A volume of one megabyte."""
-    folder = tmp_path / "small"
+    folder = tmp_path / "share"
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", folder], check=True)
     yield folder
@@ -51,6 +54,21 @@ async def test_a_full_volume_keeps_what_it_has(small: Path) -> None:
     assert file.read(dict, absent={}) == {"old": 1}
     assert (small / "options.json").read_bytes() == b"old"
     assert sorted(path.name for path in small.iterdir()) == ["a.json", "options.json"]
+
+
+async def test_options_that_do_not_fit_start_nothing(small: Path, tmp_path: Path) -> None:
+    """On a full volume a start is refused with that reason, and the add-on's options are what they were."""
+    house = await House.build(tmp_path, FakeCluster())
+    async with house.living():
+        await house.install(options={"text": "old"}, schema={"text": "str"})
+        await house.start()
+        await house.stop()
+        await house.settings.change(SLUG, {"options": {"text": "x" * 2_000_000}})
+        with pytest.raises(StorageError, match="the shared volume is full"):
+            await house.start()
+        assert not house.pods()
+        assert house.state() is AddonState.ERROR
+    assert (small / "addons" / "data" / SLUG / "options.json").read_bytes() == b'{"text":"old"}'
 
 
 async def test_a_read_only_volume_is_named(small: Path) -> None:

@@ -53,11 +53,14 @@ def make_house(folder: Path) -> Path:
     return folder / "config"
 
 
-def prepared(live: Path, taken: tuple[str, ...] = ()) -> Switch:
-    changes = Changes(write={path: Entry(blob(text)) for path, text in NEW.items()}, remove=GONE, taken=taken)
+def prepared(live: Path, taken: tuple[str, ...] = (), *, sure: bool = True, first: bool = False) -> Switch:
+    """All of `taken` that is not new goes."""
+    gone = tuple({*GONE, *taken} - {*NEW})
+    changes = Changes(write={path: Entry(blob(text)) for path, text in NEW.items()}, remove=gone, taken=taken)
     ids = read_disk(live, changes.paths, like="0" * 40).ids
     switch = Switch(live)
-    target = Target(commit="c1", repository="r", kept=live.parent / "kept")
+    kept, restore = live.parent / "kept" / "c1", live.parent / "restore" / "c1.sh"
+    target = Target(commit="c1", repository="r", kept=kept, restore=restore, first=first, sure=sure)
     switch.prepare(changes, ids, live.parent / "candidate", target)
     return switch
 

@@ -1,7 +1,6 @@
 """Manifests: real ones come out as Home Assistant's own schema has them; wrong ones say what would be right."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from supervisor_k8s.errors import ManifestError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.addon_schema import normalise
 from tests.builders import manifest
+from tests.real_addons import entries
 
-CORPUS = Path(__file__).parents[1] / "corpus" / "addons.jsonl"
-ENTRIES = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()[1:]]
+ENTRIES = entries()
 
 
 def test_the_corpus_is_complete() -> None:
@@ -82,6 +81,7 @@ def test_unknown_keys_are_dropped(key: str) -> None:
         ({"version": True}, "version", "True", "a version such as"),
         ({"slug": "no spaces"}, "slug", "'no spaces'", "letters, digits"),
         ({"slug": "../up"}, "slug", "'../up'", "letters, digits"),
+        ({"slug": "x" * 201}, "slug", f"'{'x' * 79}…", "at most 200 letters, digits"),
         ({"arch": ["amd64", "z80"]}, "arch[1]", "'z80'", "aarch64, amd64"),
         ({"arch": "amd64"}, "arch", "'amd64'", "a list of"),
         ({"machine": ["toaster"]}, "machine", "['toaster']", "machine names"),

@@ -24,6 +24,7 @@ from supervisor_k8s.model import naming
 from supervisor_k8s.model.intent import Wanted
 from supervisor_k8s.model.status import AddonState
 from supervisor_k8s.services.addons import Patience
+from tests import builders
 from tests.addon_house import IMAGE, NAME, NEXT_IMAGE, SLUG, House
 from tests.fakes import Behaviour, FakeCluster
 
@@ -417,3 +418,21 @@ async def test_a_pod_that_does_not_end(hasty: House) -> None:
     house.cluster.end(pod)
     await house.settles(lambda: house.kinds() == ["Deployment"])
     assert house.access.caller(token) is None
+
+
+async def test_an_addon_that_is_built(house: House) -> None:
+    """A rebuild is another image, and one that is stopped stays so; a version with an image of its own is pulled."""
+    house.site = builders.site(build_registry="registry.test/home")
+    house.store[SLUG] = builders.unbuilt()
+    await house.do(house.addons.install)
+    first = house.addons.get(SLUG).user["image"]
+    await house.do(house.addons.rebuild)
+    assert house.state() is AddonState.STOPPED
+    await house.start()
+    second = house.pods()[0]["spec"]["containers"][0]["image"]
+    assert first.startswith("registry.test/home/amd64-addon-local-example@sha256:")
+    assert second.startswith("registry.test/home/amd64-addon-local-example:1.0.0@sha256:")
+    assert first.partition("@")[2] != second.partition("@")[2]
+    house.offer(version="2.0.0")
+    await house.update()
+    assert house.pods()[0]["spec"]["containers"][0]["image"] == NEXT_IMAGE

@@ -74,6 +74,12 @@ BLOCKED = "blocked from execution"
             f"'Supervisor.restart' {BLOCKED}, system is not running - startup",
         ),
         (
+            "tasks_update_apps",
+            {"state": "startup"},
+            "running",
+            f"'Tasks._update_apps' {BLOCKED}, system is not running - startup",
+        ),
+        (
             OWN_UPDATE,
             {"auto_update": False},
             "auto_update",

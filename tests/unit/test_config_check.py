@@ -1,5 +1,6 @@
 """Checks of Core's configuration: what its checker's output means, what runs in the cluster, and what is left there."""
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -240,6 +241,32 @@ async def test_a_program_runs_once_and_leaves_nothing(cluster: FakeCluster) -> N
     cluster.programs[NAME] = lambda _: Behaviour(exit_code=1, says=("one", "two"))
     assert await OneOffs(cluster=cluster).run(job()) == Ended("check", 1, "one\ntwo\n")
     assert (cluster.select("Job", {}), cluster.pods()) == ([], [])
+
+
+async def test_what_a_program_says_is_told_as_it_comes(cluster: FakeCluster) -> None:
+    """With its container; a log that breaks off harms nobody."""
+    cluster.programs[NAME] = lambda _: Behaviour(says=("one",))
+    heard, two = list[tuple[str, str]](), asyncio.Event()
+
+    def hear(container: str, line: str) -> None:
+        heard.append((container, line))
+        if line == "two":
+            two.set()
+
+    running = asyncio.create_task(OneOffs(cluster=cluster).run(job(), hear=hear))
+    async with asyncio.timeout(10):
+        while not cluster.followers:
+            await asyncio.sleep(0)
+        (pod,) = cluster.pods()
+        name = pod["metadata"]["name"]
+        cluster.say(name, "check", "two")
+        await two.wait()
+        cluster.cut(politely=False)
+        cluster.say(name, "check", "three")
+        cluster.exit(name, "check", 0, "left")
+        assert await running == Ended("check", 0, "one\ntwo\nthree\n", "left")
+    assert heard == [("check", "one"), ("check", "two")]
+    assert cluster.followers == 0
 
 
 def refuse(cluster: FakeCluster) -> None:

@@ -1,7 +1,6 @@
 """Rules of add-on manifests that hold for every add-on; the shapes themselves are the golden files."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.compose import desired_addon, directories, stopped
 from supervisor_k8s.model.desired.network import addons_service
 from supervisor_k8s.model.intent import Manifest
-from tests.builders import LAUNCH, TOKEN, addon, launch, site
-
-CORPUS = Path(__file__).parents[1] / "corpus" / "addons.jsonl"
-ENTRIES = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()[1:]]
+from supervisor_k8s.model.launch import new_launch
+from tests.builders import LAUNCH, TOKEN, addon, installed, launch, site
+from tests.real_addons import real_addons
 
 
 def rendered(config: AddonConfig, **options: Any) -> tuple[Manifest, ...]:
@@ -35,11 +33,9 @@ def program(config: AddonConfig, **options: Any) -> Manifest:
     return container
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["full_slug"])
-def test_no_list_has_a_key_twice(entry: dict[str, Any]) -> None:
+@pytest.mark.parametrize("config", real_addons().values(), ids=lambda config: config.slug)
+def test_no_list_has_a_key_twice(config: AddonConfig) -> None:
     """Kubernetes answers 500 to duplicates under server-side apply: no environment, mount, port or volume is double."""
-    repository = entry["full_slug"].removesuffix("_" + entry["config"]["slug"])
-    config = AddonConfig.from_normalised(entry["normalised"], repository=repository)
     *services, workload = rendered(config)
     spec = workload["spec"]["template"]["spec"]
     container = spec["containers"][0]
@@ -55,15 +51,31 @@ def test_no_list_has_a_key_twice(entry: dict[str, Any]) -> None:
     assert all(service["spec"]["ports"] for service in services)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["full_slug"])
-def test_names_fit_kubernetes(entry: dict[str, Any]) -> None:
+@pytest.mark.parametrize("slug", real_addons())
+def test_names_fit_kubernetes(slug: str) -> None:
     """Object names, host name and label values are legal for every real slug."""
-    slug = entry["full_slug"]
     labels = [naming.launch_secret(naming.addon_name(slug), LAUNCH), naming.pod_hostname(slug)]
     for label in labels:
         assert len(label) <= 63
         assert label.replace("-", "a").isalnum()
         assert label == label.lower().strip("-")
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_full_access_waits_for_the_protection_mode(protected: bool) -> None:
+    """What somebody has chosen for the installed add-on counts at its next start."""
+    record = installed(addon(full_access=True), protected=protected)
+    started = new_launch(
+        record,
+        options={},
+        launch_id=LAUNCH,
+        token=TOKEN,
+        timezone="UTC",
+        site=site(allowed={"privileged"}),
+        link_keys=None,
+    )
+    container = started.objects[-1]["spec"]["template"]["spec"]["containers"][0]
+    assert ("securityContext" not in container) is protected
 
 
 def test_the_token_is_in_the_secret_only() -> None:

@@ -48,6 +48,32 @@ def test_core_is_a_statefulset_with_the_link_beside_it(version: str) -> None:
     golden.check(f"core/statefulset-{version}.yaml", golden.manifests(launched(version, record)))
 
 
+def test_ports_that_core_publishes_are_its_services() -> None:
+    """Under the same number, once, and not in place of those that are always there."""
+    site = replace(SITE, core_ports=("1400/tcp", "8555/tcp", "8555/udp", "8123/tcp"))
+    service, headless = core_services(CorePort(80, tls=False), site)
+    found = {item["name"]: (item["port"], item["protocol"], item["targetPort"]) for item in service["spec"]["ports"]}
+    assert found == {
+        "http": (80, "TCP", 80),
+        "http-legacy": (8123, "TCP", 80),
+        "p1400-tcp": (1400, "TCP", 1400),
+        "p8555-tcp": (8555, "TCP", 8555),
+        "p8555-udp": (8555, "UDP", 8555),
+    }
+    assert headless == core_services(CorePort(80, tls=False), SITE)[1]
+
+
+def test_the_nodes_network_is_given_where_it_is_chosen() -> None:
+    """It is the whole difference: Core's names stay ours."""
+    plain, on_node = (
+        launched(TODAY, CoreRecord(version=TODAY), replace(SITE, core_host_network=chosen))[0]["spec"]["template"][
+            "spec"
+        ]
+        for chosen in (False, True)
+    )
+    assert on_node == {"hostNetwork": True, **plain}
+
+
 def test_the_same_input_gives_the_same_bytes() -> None:
     """A launch is frozen: rendering it twice makes no difference."""
     record = CoreRecord(version=TODAY)

@@ -76,6 +76,19 @@ def test_without_known_networks_there_is_no_rule() -> None:
     assert setup["command"][1:] == ["--address", "172.30.32.2"]
 
 
+@pytest.mark.parametrize(
+    ("manifest", "ports"),
+    [({}, ["4383"]), ({"watchdog": "tcp://[HOST]:8099"}, ["8099", "4383"])],
+    ids=["the link", "program and link"],
+)
+def test_started_means_that_the_link_listens_too(manifest: dict[str, Any], ports: list[str]) -> None:
+    """Whoever starts an add-on opens its page next."""
+    spec = objects(ON, ingress=True, **manifest)[-1]["spec"]["template"]["spec"]
+    (hold,) = (container for container in spec["containers"] if container["name"] == "hold")
+    assert hold["command"][1:] == ["--ready", "4384", *ports]
+    assert hold["readinessProbe"]["httpGet"]["port"] == 4384
+
+
 def test_the_links_configuration_is_this() -> None:
     """Reviewed as text: who is let in, from which address it goes on, and to where."""
     entries = link_entries(builders.addon(ingress=True, ingress_port=8456), builders.LINK_KEYS)

@@ -13,7 +13,7 @@ from git_pull.disk import fingerprint, read_disk
 from git_pull.errors import ChangedMeanwhileError
 from git_pull.switch import Switch, Target
 from git_pull.tree import Entry
-from tests.unit.git_pull_cuts import AFTER, BEFORE, blob, found, make_house, prepared, write
+from tests.unit.git_pull_cuts import AFTER, BEFORE, GONE, NEW, blob, found, make_house, prepared, write
 
 
 @pytest.fixture
@@ -73,7 +73,31 @@ def test_files_keep_their_rights(live: Path) -> None:
 def test_what_is_taken_from_the_user_is_kept(live: Path) -> None:
     """A copy, outside of the configuration, by the same paths."""
     prepared(live, taken=("packages/gone.yaml",)).finish()
-    assert found(live.parent / "kept") == {"packages/gone.yaml": "gone"}
+    assert found(live.parent / "kept" / "c1") == {"packages/gone.yaml": "gone"}
+
+
+def test_back_to_before_the_switch(live: Path) -> None:
+    """One command brings back what was there before the first one: also with other tools than ours, twice over, and
+    without taking away what was written since.
+    """
+    write(live, {"it's $HOME.yaml": "mine"})
+    switch = prepared(live, taken=("configuration.yaml", *GONE, "it's $HOME.yaml"), first=True)
+    switch.finish()
+    switch.close()
+    write(live, {"configuration.yaml": "new, and edited"})
+    undone = live.parent / "undone"
+    for times in (1, 2):
+        subprocess.run(["sh", live.parent / "restore" / "c1.sh", live], check=True, timeout=30)
+        assert found(live) == {**BEFORE, "it's $HOME.yaml": "mine"}
+        assert len([*undone.iterdir()]) == times
+    texts = [text for folder in undone.iterdir() for text in found(folder).values()]
+    assert {*NEW.values(), "new, and edited", "mine"} <= {*texts}
+
+
+def test_nothing_to_bring_back(live: Path) -> None:
+    """There is no such command where nothing of the user's was replaced."""
+    prepared(live).finish()
+    assert not (live.parent / "restore").exists()
 
 
 def test_a_change_just_before_the_switch(live: Path) -> None:
@@ -83,7 +107,7 @@ def test_a_change_just_before_the_switch(live: Path) -> None:
     with pytest.raises(ChangedMeanwhileError):
         switch.prepare(
             changes, {"configuration.yaml": blob("older")}, live.parent / "candidate",
-            Target(commit="c1", repository="r", kept=live.parent / "kept"),
+            Target(commit="c1", repository="r", kept=live.parent / "kept", restore=live.parent / "restore"),
         )  # fmt: skip
     assert switch.finish() is None
     switch.close()
@@ -105,6 +129,35 @@ def test_a_change_during_the_switch(live: Path) -> None:
     switch.close()
     assert found(live) == {**BEFORE, "packages/gone.yaml": "edited"}
     assert not (live / "a").exists()
+
+
+@pytest.mark.parametrize("new_start", [False, True])
+def test_a_trial_that_is_taken_back(live: Path, *, new_start: bool) -> None:
+    """Everything is as it was, also to who looks for changes by size and time; a change made meanwhile stays."""
+    before = fingerprint(live)
+    switch = prepared(live, sure=False)
+    switch.finish()
+    assert found(live) == AFTER
+    (Switch(live) if new_start else switch).take_back()
+    assert (found(live), fingerprint(live)) == (BEFORE, before)
+    assert not (live / ".git_pull").exists()
+    switch = prepared(live, sure=False)
+    switch.finish()
+    write(live, {"configuration.yaml": "edited"})
+    switch.take_back()
+    assert found(live) == {**BEFORE, "configuration.yaml": "edited"}
+
+
+def test_a_trial_that_went_well(live: Path) -> None:
+    """What is sure is no longer taken back, by nobody."""
+    switch = prepared(live, sure=False)
+    switch.finish()
+    switch.make_sure()
+    Switch(live).take_back()
+    plan = Switch(live).finish()
+    assert plan is not None
+    assert not plan.back
+    assert found(live) == AFTER
 
 
 def test_a_process_that_ends_anywhere(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def render(case: str) -> str:
         ports={**config.ports, **start.get("network", {})},
         timezone="Europe/Amsterdam",
         site=site,
+        protected=start.get("protected", True),
     )
     name, labels = naming.addon_name(config.slug), naming.addon_labels(config.slug)
     entries = link_entries(config, builders.LINK_KEYS) if has_link(config, site) else {}

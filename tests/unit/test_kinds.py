@@ -5,11 +5,12 @@ from typing import Any
 
 import yaml
 
-from supervisor_k8s.cluster.kinds import KINDS, Right, rights
+from supervisor_k8s.cluster.kinds import KINDS, OPTIONAL, Right, rights
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 RBAC = MANIFESTS / "base" / "rbac.yaml"
 NODES = MANIFESTS / "components" / "nodes" / "rbac.yaml"
+GATEWAY = MANIFESTS / "components" / "gateway" / "rbac.yaml"
 
 
 def granted(manifest: Path, kind: str) -> dict[tuple[str, str], set[str]]:
@@ -24,10 +25,10 @@ def granted(manifest: Path, kind: str) -> dict[tuple[str, str], set[str]]:
     return verbs
 
 
-def needed() -> dict[tuple[str, str], set[str]]:
-    """The same of what our self-check asks for before an update."""
+def needed(*optional: str) -> dict[tuple[str, str], set[str]]:
+    """The same of what our self-check asks for before an update, and of what `optional` kinds need."""
     verbs: dict[tuple[str, str], set[str]] = {}
-    for right in rights():
+    for right in rights(optional):
         verbs.setdefault((right.group, right.resource), set()).add(right.verb)
     return verbs
 
@@ -36,6 +37,12 @@ def test_rights() -> None:
     """The Role grants for every kind what we do with it, and nothing else; the optional component a look at nodes."""
     assert granted(RBAC, "Role") == needed()
     assert granted(NODES, "ClusterRole") == {("", "nodes"): {"get", "list"}}
+
+
+def test_rights_for_optional_kinds() -> None:
+    """The component grants what they need beyond the base."""
+    base, every = needed(), needed(*(kind.name for kind in OPTIONAL))
+    assert granted(GATEWAY, "Role") == {what: verbs for what, verbs in every.items() if what not in base}
 
 
 def test_paths() -> None:

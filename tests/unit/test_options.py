@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from supervisor_k8s.errors import AddonOptionsInvalidError
+from supervisor_k8s.model.allowance import Grants
 from supervisor_k8s.model.options import Secrets, merge, ui_schema, validate
 
 SECRETS = {"pw": "hush", "number": 42, "several": ["hush"], "deep": {"a": "hush"}, "huge": 10**400}
@@ -98,7 +99,7 @@ def test_a_value_that_fits(element: Any, value: Any, result: Any) -> None:
         ("", "x", "Fatal error for option 'a'"),
         ("?", "x", "Fatal error for option 'a'"),
         ("nonsense", "x", "Fatal error for option 'a'"),
-        ("device", "/dev/ttyUSB0", "no device of the node"),
+        ("device", "/dev/ttyUSB0", "not given this device, it has no device of the node"),
         ("device(subsystem=tty)", 5, "expected str"),
         ([], [], "Type error for option 'a'"),
         (["int"], 5, "'a' must be a list"),
@@ -118,6 +119,51 @@ def test_a_value_that_does_not_fit(element: Any, value: Any, reason: str) -> Non
         validated({"a": element}, {"a": value})
     assert reason in caught.value.fields["validation_error"]
     assert caught.value.fields["app"] == "local_example"
+
+
+STICK, PLUGIN = Grants(paths=("/dev/ttyUSB0",)), Grants(resources=("squat.ai/serial",))
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "reason"),
+    [
+        (STICK, "/dev/ttyUSB0", None),
+        (STICK, "/dev/ttyUSB1", "not given this device, it has /dev/ttyUSB0"),
+        (PLUGIN, "/dev/ttyUSB7", None),
+        (PLUGIN, "tcp://stick:6638", "not given this device"),
+    ],
+)
+def test_a_device_that_the_addon_has(given: Grants, value: str, reason: str | None) -> None:
+    """Those it is given by path are known; where a device plugin puts its own is not."""
+    options = {"port": value}
+    if reason is None:
+        accepted = validate({"port": "device"}, options, secrets=Secrets(), app="local_example", given=given)
+        assert accepted == options
+    else:
+        with pytest.raises(AddonOptionsInvalidError, match=reason):
+            validate({"port": "device"}, options, secrets=Secrets(), app="local_example", given=given)
+
+
+@pytest.mark.parametrize(
+    ("levels", "reason"), [(50, None), (150, "nested deeper than 100 levels"), (900, "nested deeper")]
+)
+def test_options_without_end(levels: int, reason: str | None) -> None:
+    """Also what no schema knows is kept as it was given, so it has to fit into a file."""
+    deep: Any = 1
+    for _ in range(levels // 2):
+        deep = {"a": [deep]}
+    if reason is None:
+        assert validated({}, {"a": deep}) == {}
+    else:
+        with pytest.raises(AddonOptionsInvalidError, match=reason):
+            validated({}, {"a": deep})
+
+
+def test_the_form_offers_the_devices_that_the_addon_has() -> None:
+    """To choose from, or to be written where they are not known."""
+    chosen = {"name": "port", "required": True, "type": "select", "options": ["/dev/ttyUSB0"]}
+    assert ui_schema({"port": "device"}, STICK) == [chosen]
+    assert ui_schema({"port": "device"}, PLUGIN) == [{"name": "port", "required": True, "type": "string"}]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from supervisor_k8s.model.allowance import NO_GRANTS, grants
 from supervisor_k8s.model.rating import security_rating
 from tests.builders import addon
 
@@ -33,4 +34,13 @@ from tests.builders import addon
 )
 def test_the_rating_counts_what_the_manifest_asks_for(given: dict[str, Any], rating: int) -> None:
     """Upstream's points, added up and kept between 1 and 8."""
-    assert security_rating(addon(**given)) == rating
+    assert security_rating(addon(**given), NO_GRANTS) == rating
+
+
+@pytest.mark.parametrize(
+    ("word", "rating"), [("devices:/dev/ttyUSB0", 1), ("devices:/dev/net/tun", 5), ("devices:squat.ai/serial", 5)]
+)
+def test_a_device_that_takes_a_privileged_container_is_full_access(word: str, rating: int) -> None:
+    """It is rated as what it comes to; a device plugin's, and what every container may open, is not."""
+    config = addon(uart=True)
+    assert security_rating(config, grants(config, {word})) == rating

@@ -44,6 +44,16 @@ def test_too_much_and_too_little(tmp_path: Path) -> None:
     assert rights.unused(ROLE, did, but={("pods", "delete"): "why"}) == ["granted and not used: create jobs.batch"]
 
 
+def test_refused_though_granted(tmp_path: Path) -> None:
+    """By an API server that has not read the roles yet: nothing too much was asked for, but elsewhere it would be."""
+    log = tmp_path / "audit.log"
+    elsewhere = {"resource": "pods", "namespace": "theirs", "apiGroup": ""}
+    log.write_text(event("get", "pods", code=403))
+    assert rights.overstepped(ROLE, rights.seen(log, "ha")) == []
+    log.write_text(event("get", "pods", code=403, objectRef=elsewhere))
+    assert rights.overstepped(ROLE, rights.seen(log, "ha")) == ["refused: get pods, no"]
+
+
 def test_the_reasons() -> None:
     """Each is about rights that are granted."""
     for tier in ("integration", "e2e"):

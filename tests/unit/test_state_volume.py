@@ -223,6 +223,15 @@ async def test_a_disk_that_does_not_read_is_damage(share: Path) -> None:
     assert [is_damage(error) for error in (*told, state.value)] == [True, False, True]
 
 
+async def test_an_exchange_that_fails_is_told_like_everything_else() -> None:
+    """A disk that does not read is damage, whatever we wanted of it."""
+    volume, told = SharedVolume(Path(f"/proc/{os.getpid()}")), list[StorageError]()
+    volume.on_failure(told.append)
+    with pytest.raises(StorageError, match="Input/output error"):
+        await volume.exchange("mem", b"old", b"new", backup="kept")
+    assert [is_damage(error) for error in told] == [True]
+
+
 async def test_a_file_is_exchanged_for_what_was_read_only(share: Path, outside: Path) -> None:
     """Its mode and owner stay, and what it held lies beside it; neither a link nor what somebody wrote meanwhile is
     touched.

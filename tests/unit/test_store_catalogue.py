@@ -79,7 +79,17 @@ def test_a_folder_without_a_good_repository_file_is_no_repository(tmp_path: Path
 
 @pytest.mark.parametrize(
     "content",
-    ["[", "", "just text", "- list", "name: x", "version: [1", "x" * 300_000, "a: &a [*a]", "slug: ../../etc"],
+    [
+        "[",
+        "",
+        "just text",
+        "- list",
+        "name: x",
+        "version: [1",
+        "a: &a [*a]",
+        "slug: ../../etc",
+        pytest.param("x" * 10_000_000, id="10 MB"),
+    ],
 )
 def test_a_bad_manifest_hides_no_other(root: Path, caplog: pytest.LogCaptureFixture, content: str) -> None:
     """It is skipped, listed with its reason and logged once, also when the store is read again."""
@@ -93,6 +103,19 @@ def test_a_bad_manifest_hides_no_other(root: Path, caplog: pytest.LogCaptureFixt
     assert [(fault.repository, fault.path) for fault in catalogue.faults] == [("a0d7b954", "bad")]
     assert len(caplog.records) == 1
     assert "bad/config.yaml is skipped" in caplog.text
+
+
+@pytest.mark.parametrize(("store", "level"), [("local", logging.WARNING), ("a0d7b954", logging.DEBUG)])
+def test_authors_are_given_hints(root: Path, caplog: pytest.LogCaptureFixture, store: str, level: int) -> None:
+    """Once, and only the user's own add-ons loudly: nobody here can change those of others."""
+    put(root / "old" / "config.yaml", manifest(slug="old", map=["config:rw"]))
+    reader = CatalogueReader()
+    with caplog.at_level(logging.DEBUG):
+        for _ in range(2):
+            assert reader.read([source(root, slug=store)]).faults == ()
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert "old/config.yaml: map has config, the old word for homeassistant_config" in record.message
 
 
 def test_two_addons_with_one_slug_are_told(root: Path) -> None:

@@ -1,8 +1,8 @@
 /* hold: the witness container of an add-on's pod. It pauses, goes at once on SIGTERM or SIGINT, and as
  * process 1 (of its container, or of a pod with a shared process namespace) reaps what others leave behind.
  *
- * `hold --ready PORT WATCHED` also answers HTTP on PORT: 200 while a program of the pod listens on TCP port
- * WATCHED, else 503. The kubelet asks here instead of connecting to the add-on itself, whose log would show
+ * `hold --ready PORT WATCHED...` also answers HTTP on PORT: 200 while programs of the pod listen on all TCP
+ * ports WATCHED, else 503. The kubelet asks here instead of connecting to the add-on itself, whose log would show
  * a stranger every second. A question that comes too early is answered as soon as the program listens: the
  * kubelet's next one would come a second later. `hold --version` proves that the image can run it. */
 #define _GNU_SOURCE
@@ -39,9 +39,15 @@ static bool listed(const char *table, unsigned port)
     return found;
 }
 
-static bool listens(unsigned port)
+/* `watched` ends with a null pointer, as the program's arguments do. */
+static bool all_listen(char **watched)
 {
-    return listed("/proc/net/tcp", port) || listed("/proc/net/tcp6", port);
+    for (; *watched; watched++) {
+        unsigned port = strtoul(*watched, NULL, 10);
+        if (!listed("/proc/net/tcp", port) && !listed("/proc/net/tcp6", port))
+            return false;
+    }
+    return true;
 }
 
 static long now(void)
@@ -64,12 +70,12 @@ static int open_port(unsigned port)
     return server;
 }
 
-static void answer(int server, unsigned watched)
+static void answer(int server, char **watched)
 {
     int client = accept4(server, NULL, NULL, SOCK_CLOEXEC);
     if (client < 0)
         return;
-    bool ready = listens(watched);
+    bool ready = all_listen(watched);
     struct timeval patience = {.tv_sec = 1};
     char request[2048], reply[96];
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -87,15 +93,15 @@ static void answer(int server, unsigned watched)
 int main(int argc, char **argv)
 {
     int server = -1;
-    unsigned watched = 0;
+    char **watched = argv + argc;
     long asked = 0; /* when the question came that waits for its answer */
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
-        return puts("hold 3") == EOF;
-    if (argc == 4 && strcmp(argv[1], "--ready") == 0) {
-        watched = strtoul(argv[3], NULL, 10);
+        return puts("hold 4") == EOF;
+    if (argc >= 4 && strcmp(argv[1], "--ready") == 0) {
+        watched = argv + 3;
         server = open_port(strtoul(argv[2], NULL, 10));
     } else if (argc > 1) {
-        fputs("usage: hold [--version | --ready PORT WATCHED]\n", stderr);
+        fputs("usage: hold [--version | --ready PORT WATCHED...]\n", stderr);
         return 2;
     }
 
@@ -122,7 +128,7 @@ int main(int argc, char **argv)
         }
         if (!asked && events[1].revents)
             asked = now();
-        if (asked && (listens(watched) || now() - asked > PATIENCE)) {
+        if (asked && (all_listen(watched) || now() - asked > PATIENCE)) {
             asked = 0;
             answer(server, watched);
         }

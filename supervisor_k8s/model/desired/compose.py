@@ -24,14 +24,21 @@ def desired_addon(  # noqa: PLR0913 - the parts of a start, by name
     ports: Mapping[str, int | None],
     timezone: str,
     site: Site,
+    protected: bool = True,
+    health: Mapping[str, Any] | None = None,
 ) -> tuple[Manifest, ...]:
     """Objects of one launch but its Secret: the Service (where there are ports), then Deployment or Job.
 
-    `image` is with tag, `ports` the manifest's container ports with what the user made of them, `options` validated.
+    `image` is with tag, `ports` the manifest's container ports with what the user made of them, `options` validated;
+    `protected` is the add-on's protection mode, `health` the image's own check (model.health).
     """
-    launch = AddonLaunch(id=launch_id, version=version, image=image, options=options, ports=ports, timezone=timezone)
+    launch = AddonLaunch(
+        id=launch_id, version=version, image=image, options=options, ports=ports, timezone=timezone,
+        protected=protected, health=health,
+    )  # fmt: skip
     workload = addon_job if config.startup == "once" else addon_deployment
-    service = addon_service(config, container_ports(config, ports), site)
+    # Docker lets everybody reach what is not healthy, and a check may fail here for reasons of its own.
+    service = addon_service(config, container_ports(config, ports), site, while_unready=health is not None)
     return (*([service] if service else []), workload(config, launch, site))
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.desired import link
 from supervisor_k8s.model.desired.dns import pod_dns
-from supervisor_k8s.model.desired.network import further_networks
+from supervisor_k8s.model.desired.network import ContainerPort, core_selector, further_networks
 from supervisor_k8s.model.desired.pull import PULL_SECRETS
 from supervisor_k8s.model.intent import CoreRecord, Manifest
+from supervisor_k8s.model.ports import of_core
 from supervisor_k8s.model.site import Site
 
 HEADLESS = "homeassistant-headless"
@@ -45,7 +46,7 @@ def desired_core(record: CoreRecord, *, launch_id: str, version: str, image: str
                 "serviceName": HEADLESS,
                 "podManagementPolicy": "Parallel",
                 "updateStrategy": {"type": "OnDelete"},
-                "selector": {"matchLabels": {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}},
+                "selector": {"matchLabels": core_selector()},
                 "template": {
                     "metadata": {
                         "labels": {**labels, naming.LABEL_LAUNCH: launch_id},
@@ -59,14 +60,22 @@ def desired_core(record: CoreRecord, *, launch_id: str, version: str, image: str
 
 
 def core_services(port: link.CorePort, site: Site) -> tuple[Manifest, ...]:
-    """Service `homeassistant` for add-ons and people (8123 too, whatever Core's port is), and the headless one."""
-    ports = [
+    """Service `homeassistant` for add-ons and people (8123 too, whatever Core's port is), with the ports that Core
+    publishes, and the headless one.
+    """
+    ports: list[dict[str, Any]] = [
         {"name": "http", "port": 80, "targetPort": port.number, "protocol": "TCP"},
         {"name": "http-legacy", "port": 8123, "targetPort": port.number, "protocol": "TCP"},
     ]
     if port.number not in (80, 8123):
         # The very number that Core tells add-ons.
         ports.append({"name": "http-own", "port": port.number, "targetPort": port.number, "protocol": "TCP"})
+    there = {(port["port"], port["protocol"]) for port in ports}
+    for item in of_core(site):
+        further = ContainerPort(item.number, item.protocol.upper())
+        if (further.number, further.protocol) not in there:
+            named = {"name": further.name, "port": further.number, "targetPort": item.target}
+            ports.append({**named, "protocol": further.protocol})
     direct = [{"name": "http", "port": port.number, "targetPort": port.number, "protocol": "TCP"}]
     return (
         _service(naming.CORE, {"type": "ClusterIP", "ports": ports}, site),
@@ -86,12 +95,11 @@ def _annotations(version: str, image: str) -> dict[str, str]:
 
 
 def _service(name: str, spec: dict[str, Any], site: Site) -> Manifest:
-    selector = {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": site.namespace, "labels": naming.core_labels()},
-        "spec": {**spec, "selector": selector},
+        "spec": {**spec, "selector": core_selector()},
     }
 
 
@@ -99,7 +107,9 @@ def _pod(record: CoreRecord, launch_id: str, version: str, image: str, site: Sit
     security: dict[str, Any] = {"seccompProfile": {"type": "RuntimeDefault"}}
     if site.selinux_level:
         security["seLinuxOptions"] = {"level": site.selinux_level}
+    node = {"hostNetwork": True} if site.core_host_network else {}
     return {
+        **node,
         "terminationGracePeriodSeconds": GRACE,
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
@@ -155,7 +165,7 @@ def _link_container(site: Site) -> dict[str, Any]:
         "name": link.NAME,
         "image": site.supervisor_image,
         "imagePullPolicy": site.image_pull_policy,
-        "command": ["/usr/bin/core-link"],
+        "command": ["/usr/bin/relay", "core-link"],
         "restartPolicy": "Always",
         "securityContext": {
             "runAsUser": 0,

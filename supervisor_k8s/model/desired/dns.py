@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor_k8s.model import naming
+from supervisor_k8s.model.desired.network import kept_apart
 from supervisor_k8s.model.desired.pull import PULL_SECRETS
 from supervisor_k8s.model.desired.security import pod_security
 from supervisor_k8s.model.intent import Manifest
@@ -194,18 +195,13 @@ def _metadata(site: Site) -> dict[str, Any]:
 
 
 def _pod(site: Site, image: str) -> dict[str, Any]:
-    apart = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": _SELECTOR}}
     return {
         "enableServiceLinks": False,
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 10,
         "securityContext": pod_security(site),
         "imagePullSecrets": list(PULL_SECRETS),
-        "affinity": {
-            "podAntiAffinity": {
-                "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": apart}]
-            }
-        },
+        "affinity": kept_apart(_SELECTOR),
         "containers": [_container(site, image)],
         "volumes": [{"name": "config", "configMap": {"name": naming.DNS}}],
     }

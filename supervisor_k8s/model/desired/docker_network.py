@@ -6,7 +6,8 @@ asks for the page would be a way around its login for every pod and, on a publis
 add-on's pod gets:
 
 - an init container that puts 172.30.32.2 on `lo` and loads one rule: whoever comes from another pod appears as
-  172.30.33.2, but never on the ingress port. It ends before the program starts, and it alone has NET_ADMIN.
+  172.30.33.2, but never on the ingress port, nor when it speaks for somebody outside. It ends before the program
+  starts, and it alone has NET_ADMIN.
 - the sidecar `ingress-link`: nginx that takes the Supervisor's connections (mutual TLS, keys of this launch alone) on
   to the ingress port, from 172.30.32.2. Nothing else comes from there: what arrives from outside with one of the pod's
   own addresses as its source is dropped by the kernel.
@@ -24,6 +25,7 @@ from jinja2 import Environment, StrictUndefined
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.link import MUTUAL_TLS, KeyPair, LinkKeys
+from supervisor_k8s.model.desired.network import FROM_LAN
 from supervisor_k8s.model.desired.security import idle_security, on_node_network
 from supervisor_k8s.model.desired.streams import head
 from supervisor_k8s.model.intent import Manifest
@@ -94,6 +96,11 @@ def setup_containers(config: AddonConfig, site: Site) -> list[Manifest]:
     address = ["--address", SUPERVISOR] if has_link(config, site) else []
     rules = ["--rules", _rules(config, site)] if has_rule(config, site) else []
     return [_setup(site, *address, *rules)] if address or rules else []
+
+
+def link_labels(config: AddonConfig, site: Site) -> dict[str, str]:
+    """Of a pod with the sidecar."""
+    return {naming.LABEL_LINK: "ingress"} if has_link(config, site) else {}
 
 
 def link_containers(config: AddonConfig, launch_id: str, site: Site) -> tuple[list[Manifest], list[Manifest]]:
@@ -192,7 +199,8 @@ def _setup(site: Site, *arguments: str) -> Manifest:
 
 def _rules(config: AddonConfig, site: Site) -> str:
     """For nft; `$gateway` is filled in by the init container. The node comes from there, and with it whoever it
-    forwards for (LAN clients of published ports): it is no pod, though its address is often of their network.
+    forwards for: it is no pod, though its address is often of their network. Nor is who comes through the proxy for
+    published ports.
     """
     own = [LINK_PORT, config.ingress_port] if has_link(config, site) else []
     kept = f"\n        tcp dport {{ {', '.join(map(str, own))} }} accept" if own else ""
@@ -202,6 +210,7 @@ table ip docker_network {{
         type nat hook input priority 100; policy accept;
         iif lo accept{kept}
         ip saddr $gateway accept
+        th sport {FROM_LAN.start}-{FROM_LAN.stop - 1} accept
         ip saddr {{ {", ".join(site.pod_cidrs)} }} snat to {NEIGHBOUR}
     }}
 }}

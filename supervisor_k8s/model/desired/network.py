@@ -15,6 +15,10 @@ from supervisor_k8s.model.site import Site
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 """Annotation of a pod by which Multus gives it further interfaces; without Multus it has no effect."""
+FROM_LAN = range(61000, 65536)
+"""Where connections of the proxy for published ports begin: Linux gives these source ports to nobody else. Who comes
+from there comes from outside, though the address is a pod's.
+"""
 READY_PORT = 4384
 """Where `hold` answers the kubelet; the links have the numbers before it."""
 WATCHDOG = re.compile(r"(?:https?|tcp|\[PROTO:\w+\])://\[HOST\]:(?:\[PORT:(?P<named>\d+)\]|(?P<port>\d+)).*")
@@ -38,7 +42,7 @@ def container_ports(config: AddonConfig, ports: Mapping[str, int | None]) -> tup
     `ports` maps container ports with protocol (`"1883/tcp"`, without suffix TCP) to published ones. An ingress port
     of 0 is not known yet to whoever gives the manifest, so there is none.
     """
-    found = {_container_port(key) for key in ports}
+    found = {container_port(key) for key in ports}
     if config.ingress and config.ingress_port:
         found.add(ContainerPort(config.ingress_port))
     return tuple(sorted(found))
@@ -49,13 +53,18 @@ def port_entries(ports: Iterable[ContainerPort]) -> list[Manifest]:
     return [{"containerPort": port.number, "protocol": port.protocol, "name": port.name} for port in ports]
 
 
-def addon_service(config: AddonConfig, ports: Iterable[ContainerPort], site: Site) -> Manifest | None:
-    """ClusterIP Service of an add-on; None without ports, for Kubernetes refuses such a Service."""
+def addon_service(
+    config: AddonConfig, ports: Iterable[ContainerPort], site: Site, *, while_unready: bool = False
+) -> Manifest | None:
+    """ClusterIP Service of an add-on; None without ports, for Kubernetes refuses such a Service. `while_unready`: it
+    leads there all the same.
+    """
     entries = [
         {"name": port.name, "port": port.number, "targetPort": port.number, "protocol": port.protocol} for port in ports
     ]
     if not entries:
         return None
+    ready = {"publishNotReadyAddresses": True} if while_unready else {}
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -65,7 +74,7 @@ def addon_service(config: AddonConfig, ports: Iterable[ContainerPort], site: Sit
             "labels": naming.addon_labels(config.slug),
             "annotations": {naming.ANNOTATION_SLUG: config.slug},
         },
-        "spec": {"type": "ClusterIP", "selector": addon_selector(config.slug), "ports": entries},
+        "spec": {"type": "ClusterIP", "selector": addon_selector(config.slug), "ports": entries, **ready},
     }
 
 
@@ -104,9 +113,24 @@ def further_networks(workload: str, site: Site) -> dict[str, str]:
     return {NETWORKS: names} if names else {}
 
 
+def core_selector() -> dict[str, str]:
+    """Labels by which StatefulSet and Services find Core's pod."""
+    return {naming.LABEL_MANAGED: "true", naming.LABEL_TYPE: naming.TYPE_CORE}
+
+
 def addon_selector(slug: str) -> dict[str, str]:
     """Labels by which Deployment and Service find the add-on's pods; they never change during its life."""
     return {naming.LABEL_TYPE: naming.TYPE_ADDON, naming.LABEL_ADDON: naming.label_value(slug)}
+
+
+def kept_apart(selector: Mapping[str, str]) -> Manifest:
+    """Affinity of replicas that are to be on different nodes where there are several."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": selector}}
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]
+        }
+    }
 
 
 def watched_port(config: AddonConfig) -> int | None:
@@ -116,13 +140,14 @@ def watched_port(config: AddonConfig) -> int | None:
 
 
 def readiness_probe() -> Manifest:
-    """Asks `hold` whether the watched port is listened on; the add-on itself is left in peace.
+    """Asks `hold` whether all that is to listen does; the add-on itself is left in peace.
 
     Only readiness: a failing startup or liveness probe would end the container, which is the watchdog's decision.
     """
     return {"httpGet": {"port": READY_PORT, "path": "/"}, "periodSeconds": 1, "timeoutSeconds": 2}
 
 
-def _container_port(key: str) -> ContainerPort:
+def container_port(key: str) -> ContainerPort:
+    """Of a manifest's word: `1883/tcp`, or without suffix for TCP."""
     number, _, protocol = key.partition("/")
     return ContainerPort(int(number), protocol.upper() or "TCP")

@@ -1,9 +1,10 @@
 """What all our relays of connections (nginx, stream) begin with. Pure."""
 
 
-def head(*own: str, connect: str = "5s") -> str:
-    """The configuration up to the first server. `own` are directives of this relay alone; `connect` is how long
-    whoever it leads to may take.
+def head(*own: str, files: int = 4096, connections: int = 2048, connect: str = "5s") -> str:
+    """The configuration up to the first server. `own` are directives of this relay alone; `files` and `connections`
+    are what its worker may have open, two of each for a connection that it carries; `connect` is how long whoever it
+    leads to may take.
 
     Silence ends nothing for a day: MQTT clients, installs and websockets are silent for long.
     """
@@ -11,11 +12,11 @@ def head(*own: str, connect: str = "5s") -> str:
     return f"""\
 include /etc/nginx/modules-enabled/*.conf;
 {lines}worker_processes 1;
-worker_rlimit_nofile 4096;
+worker_rlimit_nofile {files};
 error_log stderr notice;
 
 events {{
-    worker_connections 2048;
+    worker_connections {connections};
 }}
 
 stream {{

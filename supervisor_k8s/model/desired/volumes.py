@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from supervisor_k8s.model.addon import AddonConfig, FolderMap
+from supervisor_k8s.model.allowance import Allow, grants
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
@@ -18,6 +19,17 @@ IGNORED_BESIDE_CONFIG = frozenset({"homeassistant_config", "app_config", "addon_
 """The oldest type, `config`, takes `/config` for Home Assistant's own folder; these three are then without effect."""
 NEW_NAMES = {"addon_config": "app_config", "addons": "local_apps", "all_addon_configs": "all_app_configs"}
 """Types that were renamed in 2026: with both in one manifest, the old name is without effect."""
+
+
+NODE_FOLDERS = {
+    "journald": {"/run/log/journal": "DirectoryOrCreate", "/var/log/journal": "Directory"},
+    "kernel_modules": {"/lib/modules": "Directory"},
+    "udev": {"/run/udev": "DirectoryOrCreate"},
+    "host_dbus": {"/run/dbus": "DirectoryOrCreate"},
+}
+"""Folders of the node by the manifest's word, read-only. Making `/var/log/journal` would change what the node's journal
+keeps, and a node without modules has none to load.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +61,33 @@ def shared_volume(site: Site) -> Manifest:
     return {"name": SHARED, "persistentVolumeClaim": {"claimName": site.shared_claim}}
 
 
-def memory_volumes(config: AddonConfig) -> tuple[list[Manifest], list[Manifest]]:
-    """Volumes and mounts of what Docker gives as tmpfs: `/dev/shm` always, `/tmp` for `tmpfs: true`."""
-    wanted = {"shm": "/dev/shm"} | ({"tmp": "/tmp"} if config.tmpfs else {})  # noqa: S108 - paths of the container
+def memory_volumes(config: AddonConfig, *, own_shm: bool) -> tuple[list[Manifest], list[Manifest]]:
+    """Volumes and mounts of what Docker gives as tmpfs: `/dev/shm` (its own, unless it has the node's), and `/tmp` for
+    `tmpfs: true`.
+    """
+    wanted = {"shm": "/dev/shm"} if own_shm else {}  # noqa: S108 - paths of the container
+    wanted |= {"tmp": "/tmp"} if config.tmpfs else {}  # noqa: S108 - paths of the container
     volumes: list[Manifest] = [{"name": name, "emptyDir": {"medium": "Memory"}} for name in wanted]
     mounts: list[Manifest] = [{"name": name, "mountPath": path} for name, path in wanted.items()]
+    return volumes, mounts
+
+
+def node_volumes(config: AddonConfig, site: Site) -> tuple[list[Manifest], list[Manifest]]:
+    """Volumes and mounts of what the administrator lets the add-on have of the node: devices and folders, each where it
+    is at the node.
+    """
+    given = grants(config, site.allowed)
+    kinds = dict.fromkeys(given.paths, "CharDevice")
+    if Allow.HOST_PATHS in given.classes:
+        kinds |= {
+            path: kind for word, both in NODE_FOLDERS.items() if config.raw.get(word) for path, kind in both.items()
+        }
+    volumes: list[Manifest] = []
+    mounts: list[Manifest] = []
+    for number, (path, kind) in enumerate(kinds.items()):
+        volumes.append({"name": f"node-{number}", "hostPath": {"path": path, "type": kind}})
+        read_only = {} if kind == "CharDevice" else {"readOnly": True}
+        mounts.append({"name": f"node-{number}", "mountPath": path, **read_only})
     return volumes, mounts
 
 

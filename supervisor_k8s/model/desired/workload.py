@@ -10,8 +10,15 @@ from typing import Any
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.addon import AddonConfig
+from supervisor_k8s.model.allowance import grants
 from supervisor_k8s.model.desired.dns import pod_dns
-from supervisor_k8s.model.desired.docker_network import link_containers, setup_containers
+from supervisor_k8s.model.desired.docker_network import (
+    LINK_PORT,
+    has_link,
+    link_containers,
+    link_labels,
+    setup_containers,
+)
 from supervisor_k8s.model.desired.network import (
     READY_PORT,
     addon_selector,
@@ -23,8 +30,15 @@ from supervisor_k8s.model.desired.network import (
 )
 from supervisor_k8s.model.desired.pull import KUBERNETES_ARCH, PULL_SECRETS
 from supervisor_k8s.model.desired.secrets import token_environment
-from supervisor_k8s.model.desired.security import idle_security, on_node_network, pod_security, program_security
-from supervisor_k8s.model.desired.volumes import folder_mounts, memory_volumes, shared_volume
+from supervisor_k8s.model.desired.security import (
+    idle_security,
+    node_namespaces,
+    on_node_network,
+    pod_security,
+    program_security,
+)
+from supervisor_k8s.model.desired.volumes import folder_mounts, memory_volumes, node_volumes, shared_volume
+from supervisor_k8s.model.health import health_probe
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.site import Site
 
@@ -42,6 +56,9 @@ class AddonLaunch:
     options: Mapping[str, Any]
     ports: Mapping[str, int | None]
     timezone: str
+    protected: bool = True
+    health: Mapping[str, Any] | None = None
+    """The image's own check."""
 
 
 def addon_deployment(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
@@ -91,7 +108,8 @@ def _annotations(config: AddonConfig, launch: AddonLaunch) -> dict[str, str]:
 
 def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     once = config.startup == "once"
-    memory, _ = memory_volumes(config)
+    shared = node_namespaces(config, site, protected=launch.protected)
+    volumes, mounts = _volumes(config, site, own_shm="hostIPC" not in shared)
     links, link_volumes = link_containers(config, launch.id, site)
     spec: dict[str, Any] = {
         "hostname": naming.pod_hostname(config.slug),
@@ -105,39 +123,42 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "terminationGracePeriodSeconds": config.timeout,
         "securityContext": pod_security(site),
         "imagePullSecrets": list(PULL_SECRETS),
-        "containers": [_program(config, launch, site), *([] if once else [_hold(config, site)]), *links],
-        "volumes": [shared_volume(site), *memory, *link_volumes],
+        "containers": [_program(config, launch, site, mounts), *([] if once else [_hold(config, site)]), *links],
+        "volumes": [*volumes, *link_volumes],
+        **shared,
     }
-    if on_node_network(config, site):
-        spec["hostNetwork"] = True
     if setup := setup_containers(config, site):
         spec["initContainers"] = setup
     if once:
         spec["restartPolicy"] = "Never"
-    if config.init:
+    if config.init and "hostPID" not in shared:
         # Docker would put a reaper before the program; with a shared process namespace the sandbox reaps.
         spec["shareProcessNamespace"] = True
-    labels = {**naming.addon_labels(config.slug), naming.LABEL_LAUNCH: launch.id}
+    labels = {**naming.addon_labels(config.slug), naming.LABEL_LAUNCH: launch.id, **link_labels(config, site)}
     annotations = {**_annotations(config, launch), **further_networks(config.slug, site)}
     return {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec}
 
 
-def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
+def _program(config: AddonConfig, launch: AddonLaunch, site: Site, mounts: list[Manifest]) -> Manifest:
     once = config.startup == "once"
     # On the node's network a port that is named is one that no other pod there may name.
     ports = () if on_node_network(config, site) else container_ports(config, launch.ports)
-    security = program_security(config, site)
+    security = program_security(config, site, protected=launch.protected)
     container: dict[str, Any] = {
         "name": naming.ADDON_CONTAINER,
         "image": launch.image,
         "imagePullPolicy": site.image_pull_policy,
         "env": _environment(config, launch),
-        "volumeMounts": _mounts(config),
+        "volumeMounts": mounts,
     }
     if not once:
         container["restartPolicy"] = "Never"
+    if launch.health and not once:
+        container["readinessProbe"] = health_probe(launch.health)
     if ports:
         container["ports"] = port_entries(ports)
+    if resources := _resources(config, site):
+        container["resources"] = resources
     if security is not None:
         container["securityContext"] = security
     if config.stdin:
@@ -145,19 +166,34 @@ def _program(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manifest:
     return container
 
 
+def _resources(config: AddonConfig, site: Site) -> Manifest:
+    """What the administrator promises and limits, and devices of plugins."""
+    wanted = {kind: dict(amounts) for kind, amounts in site.resources.get(config.slug, {}).items() if amounts}
+    if devices := grants(config, site.allowed).resources:
+        wanted["limits"] = {**wanted.get("limits", {}), **dict.fromkeys(devices, "1")}
+    return wanted
+
+
 def _hold(config: AddonConfig, site: Site) -> Manifest:
-    # On the node's network there is one READY_PORT for all.
-    port = None if on_node_network(config, site) else watched_port(config)
-    ready = {} if port is None else {"readinessProbe": readiness_probe()}
+    ports = _awaited_ports(config, site)
+    ready = {"readinessProbe": readiness_probe()} if ports else {}
     return {
         "name": naming.HOLD_CONTAINER,
         "image": site.supervisor_image,
         "imagePullPolicy": site.image_pull_policy,
-        "command": [HOLD] if port is None else [HOLD, "--ready", str(READY_PORT), str(port)],
+        "command": [HOLD, "--ready", str(READY_PORT), *map(str, ports)] if ports else [HOLD],
         "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"memory": "16Mi"}},
         "securityContext": idle_security(),
         **ready,
     }
+
+
+def _awaited_ports(config: AddonConfig, site: Site) -> list[int]:
+    """TCP ports that are listened on in a started add-on's pod: its own one, as far as it says, and the link's."""
+    if on_node_network(config, site):
+        return []  # there is one READY_PORT for all
+    own, link = watched_port(config), LINK_PORT if has_link(config, site) else None
+    return [port for port in (own, link) if port is not None]
 
 
 def _environment(config: AddonConfig, launch: AddonLaunch) -> list[Manifest]:
@@ -171,8 +207,11 @@ def _environment(config: AddonConfig, launch: AddonLaunch) -> list[Manifest]:
     return list((entries | {entry["name"]: entry for entry in token}).values())
 
 
-def _mounts(config: AddonConfig) -> list[Manifest]:
-    """Mounts by path, each once; a folder that the manifest puts on a tmpfs path wins."""
-    _, memory = memory_volumes(config)
-    by_path = {mount["mountPath"]: mount for mount in [*memory, *folder_mounts(config)]}
-    return list(by_path.values())
+def _volumes(config: AddonConfig, site: Site, *, own_shm: bool) -> tuple[list[Manifest], list[Manifest]]:
+    """Volumes of the program, and its mounts by path, each once: a folder that the manifest puts on a tmpfs path, or on
+    one of the node's, wins.
+    """
+    memory, in_memory = memory_volumes(config, own_shm=own_shm)
+    of_node, at_node = node_volumes(config, site)
+    by_path = {mount["mountPath"]: mount for mount in [*in_memory, *at_node, *folder_mounts(config)]}
+    return [shared_volume(site), *memory, *of_node], list(by_path.values())

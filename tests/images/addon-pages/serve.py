@@ -1,7 +1,11 @@
-"""What pages of add-ons do: files, forms, uploads, events and a websocket, all by addresses relative to the page."""
+"""What pages of add-ons do: files, forms, uploads, events and a websocket, all by addresses relative to the page.
+
+Beside them an echo of datagrams.
+"""
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
@@ -86,6 +90,24 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
+class Echo(asyncio.DatagramProtocol):
+    """What comes on 9002/udp goes back."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        assert isinstance(self.transport, asyncio.DatagramTransport)
+        self.transport.sendto(data, addr)
+
+
+async def datagrams(_: web.Application) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    transport, _protocol = await loop.create_datagram_endpoint(Echo, local_addr=("0.0.0.0", 9002))
+    yield
+    transport.close()
+
+
 def main() -> None:
     app = web.Application(client_max_size=2**20)
     app.add_routes(
@@ -101,6 +123,7 @@ def main() -> None:
             web.static("/assets", PAGE / "assets"),
         ]
     )
+    app.cleanup_ctx.append(datagrams)
     web.run_app(app, port=8099, print=None)
 
 

@@ -1,5 +1,6 @@
 """Every public method of three versions of Home Assistant's client: answered in the client's own models, or refused by
-the exception its callers expect. What the answers mean is tested with one version beside this file.
+the exception its callers expect. What the answers mean is tested with one version in the contract tier, whose house
+this is; each version here is a program in an environment of its own, which is made the first time.
 """
 
 from collections.abc import Iterator
