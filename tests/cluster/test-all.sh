@@ -3,7 +3,7 @@
 #
 # The cluster is left as it was found: up when it was up, gone when it was not.
 # What the cluster knows about a failure is collected in test-results/.
-# SECOND_TRIES=n: when at most n tests fail that need a cluster, they are named and run once more by themselves. What
+# MORE_TRIES=n: when at most n tests fail that need a cluster, they are named and run by themselves, up to twice. What
 # passes only then is a race of ours or of the test's, and wants to be mended all the same: test-results/ is of the first.
 # The last line of the output is pytest's summary.
 set -euo pipefail
@@ -53,11 +53,12 @@ rm -f .pytest_cache/v/cache/lastfailed
 code=0
 with_cluster || code=$?
 [ "$code" -eq 0 ] || collect
-if [ "$code" -eq 1 ] && [ "$(failed | wc -l)" -le "${SECOND_TRIES:-0}" ]; then
-	printf 'FAILED THE FIRST TIME, now run once more by themselves:\n%s\n' "$(failed)"
+for try in second third; do
+	[ "$code" -eq 1 ] && [ "$(failed | wc -l)" -le "${MORE_TRIES:-0}" ] || break
+	printf 'FAILED, now for the %s time by themselves:\n%s\n' "$try" "$(failed)"
 	code=0
 	with_cluster --last-failed || code=$?
-fi
+done
 [ "$fast" -eq 0 ] || code=$fast
 if [ "$ours" = yes ] && [ "$was_up" = no ]; then
 	"$python" -m tests.cluster down >"$results/down.log" 2>&1 || code=1
