@@ -28,6 +28,7 @@ def l4_choice(settings: Settings) -> L4Choice:
         annotations=settings.l4_annotations,
         sources=settings.l4_sources,
         replicas=settings.l4_replicas,
+        image=settings.l4_image,
         udp=dict(settings.l4_udp),
         gateway_class=settings.public_class,
     )

@@ -218,10 +218,6 @@ BUILT_IN_REPOSITORIES = {
 }
 
 
-NOT_YET = {"SUPERVISOR_K8S_INTERNAL_L4_IMAGE": "an image of its own for the proxy of published ports"}
-"""Variables of the specification whose feature is not there yet, with the feature: set, they are warned of."""
-
-
 def _read(variable: str, parse: Callable[[str], Any] = _text, **kwargs: Any) -> Any:
     return field(metadata={"variable": variable, "parse": parse}, **kwargs)
 
@@ -382,6 +378,9 @@ class Settings:
     """Networks that may reach published ports, separated by commas; all when unset."""
     l4_replicas: int = _read("SUPERVISOR_K8S_INTERNAL_L4_REPLICAS", _replicas, default=1)
     """How many proxies there are, on different nodes where that can be."""
+    l4_image: str | None = _read("SUPERVISOR_K8S_INTERNAL_L4_IMAGE", _text, default=None)
+    """Image of the proxy for published ports; when unset our own pod's image, and an update of ours leaves a proxy that
+    serves as it is. It takes one of ours, of any version: plain nginx would not see that a port has come."""
     l4_udp: tuple[tuple[int, str], ...] = _read("SUPERVISOR_K8S_INTERNAL_L4_UDP", _udp, default=())
     """How the proxy is to treat datagrams at published ports, where it does not know it by the add-on's own port:
     `9002=one-way,7000=long-lived`. `request-response` has one answer for each, within 10 s; `one-way` has none;
@@ -444,14 +443,10 @@ def contradictions(settings: Settings) -> Iterator[str]:
 
 
 def without_effect(environment: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that somebody set in vain: of a feature that is not there yet, or misspelt."""
+    """A sentence for each variable that somebody set in vain."""
     known = {item.metadata["variable"] for item in dataclasses.fields(Settings)}
     ours = sorted(name for name in environment if name.startswith("SUPERVISOR_K8S_") and name not in known)
-    return [
-        f"{name} has no effect: "
-        + (f"this version does not have {NOT_YET[name]} yet" if name in NOT_YET else "there is no such setting")
-        for name in ours
-    ]
+    return [f"{name} has no effect: there is no such setting" for name in ours]
 
 
 def has_default(item: dataclasses.Field[Any]) -> bool:

@@ -6,26 +6,19 @@ import inspect
 import json
 from pathlib import Path
 
-from supervisor_k8s.settings import NOT_YET, Settings, has_default
+from supervisor_k8s.settings import Settings, has_default
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings -->\n", "<!-- /settings -->"
 
 
 def table() -> str:
-    """Markdown: variable, default, meaning; and a list of what is not there yet."""
+    """Markdown: variable, default, meaning."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     meanings = _docstrings()
     for item in dataclasses.fields(Settings):
         meaning = " ".join(meanings[item.name].split())
         rows.append(f"| `{item.metadata['variable']}` | {_default(item)} | {meaning} |")
-    rows += [
-        "",
-        "Of the specification, but for features that are not there yet; whoever sets one is warned in the log:",
-        "",
-    ]
-    for feature in dict.fromkeys(NOT_YET.values()):
-        rows.append(f"- {feature}: " + ", ".join(f"`{name}`" for name in NOT_YET if NOT_YET[name] == feature))
     return "\n".join(rows) + "\n"
 
 

@@ -185,7 +185,7 @@ class Publishing:
         return direct_objects(self._held(), self._choice, self._site)
 
     def _proxy(self) -> tuple[Manifest, ...]:
-        image = serving_image(self._pods()) or self._site.supervisor_image
+        image = self._choice.image or serving_image(self._pods()) or self._site.supervisor_image
         return l4_objects(self._exposures(), self._choice, replace(self._site, supervisor_image=image))
 
     async def _api_groups(self) -> Collection[str]:

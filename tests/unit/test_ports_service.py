@@ -478,6 +478,14 @@ async def test_a_new_version_of_ours_cuts_no_session(house: House) -> None:
     assert container["image"] == SITE.supervisor_image
 
 
+async def test_the_proxy_has_the_image_that_the_administrator_names() -> None:
+    """Also while one with another image serves."""
+    house = House(image="registry.test/proxy:1")
+    house.put(addon("one", tcp1883=1883))
+    *_, deployment = house.made_by(SITE).workload().objects
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.test/proxy:1"
+
+
 async def test_ports_of_kubernetes_cannot_be_had_where_the_address_is_a_nodes() -> None:
     """With k3s' own load balancer an add-on would take the API server's port from it; elsewhere nobody minds."""
     house = House(provider=None)

@@ -79,6 +79,8 @@ class L4Choice:
     sources: tuple[str, ...] = ()
     """Networks that may come in; empty: all."""
     replicas: int = 1
+    image: str | None = None
+    """Of the proxy; None: that of who serves, else ours."""
     udp: Mapping[int, str] = field(default_factory=dict)
     """What kind of datagrams go to a published port: words of `l4_proxy.UDP_PROFILES`."""
     gateway_class: str | None = None
