@@ -35,6 +35,10 @@ RUN rm -f /var/lib/dpkg/info/*.preinst /var/lib/dpkg/info/*.prerm /var/lib/dpkg/
  && for program in git nft nginx python3 sh bash inotifywait; do ! ldd "$(command -v $program)" | grep 'not found' || exit 1; done \
  && ! ldd /usr/lib/git-core/git-remote-http /usr/lib/nginx/modules/*.so | grep 'not found' \
  && nginx -t -q -e stderr && rm -f /run/nginx.pid /var/log/nginx/*
+# Where OpenSSL looks for the authorities to trust; these links went with the tool `openssl`.
+RUN mkdir /usr/lib/ssl && ln -s /etc/ssl/certs /usr/lib/ssl/certs \
+ && ln -s /etc/ssl/certs/ca-certificates.crt /usr/lib/ssl/cert.pem \
+ && python3 -c 'import ssl; assert ssl.create_default_context().get_ca_certs()'
 
 FROM ${BASE} AS build
 RUN apt-get update \

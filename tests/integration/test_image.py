@@ -22,6 +22,8 @@ LARGEST = 150 * MEGABYTE
 """Of all layers, unpacked, as the README says."""
 UPDATE = 3 * MEGABYTE
 """Of the last layer with files: what an update of ours alone makes a node fetch."""
+PUBLIC = 100
+"""Authorities that Debian trusts, at least."""
 OURS = (
     "opt/supervisor",
     "usr/bin/hold",
@@ -163,6 +165,21 @@ def test_what_is_not_needed_is_left_out(builder: Builder) -> None:
     assert not [name for name in names if "kubernetes_asyncio/client/models/v1_" in name]
     assert not [name for name in names if name.startswith("var/log/") and names[name][0] == tarfile.REGTYPE]
     assert "usr/share/doc/git/copyright" in names
+
+
+def test_public_authorities_are_trusted(builder: Builder) -> None:
+    """OpenSSL finds them where it looks: all in one file, and each by its hash, so that a file of the user's own
+    (`SSL_CERT_FILE`) comes beside them.
+    """
+    image = builder.image()
+    links = {name: entry[4] for name, entry in image.files("usr/lib/ssl/").items()}
+    assert links == {
+        "usr/lib/ssl/cert.pem": "/etc/ssl/certs/ca-certificates.crt",
+        "usr/lib/ssl/certs": "/etc/ssl/certs",
+    }
+    found = image.files("etc/ssl/certs/")
+    assert "etc/ssl/certs/ca-certificates.crt" in found
+    assert len([name for name in found if name.endswith(".0")]) > PUBLIC
 
 
 def test_healthcheck(builder: Builder) -> None:
