@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -95,8 +96,9 @@ class GitServer:
         return Repository(self.root / name)
 
     @contextmanager
-    def running(self) -> Iterator["GitServer"]:
-        with serving(self._server):
+    def running(self, tls: ssl.SSLContext | None = None) -> Iterator["GitServer"]:
+        """With TLS its addresses begin with `https`, whatever `url` says."""
+        with serving(self._server, tls):
             try:
                 yield self
             finally:
