@@ -8,13 +8,17 @@ _CHUNK = 2**20
 _SHA1 = 40
 
 
-def blob_id(path: Path, *, like: str) -> str:
+def blob_id(path: Path | str, *, like: str) -> str:
     """The id that git gives to this content; `like` is any id of the repository, whose length says which hash it is."""
     digest = hashlib.sha1(usedforsecurity=False) if len(like) == _SHA1 else hashlib.sha256()
-    with path.open("rb") as file:
-        digest.update(b"blob %d\0" % os.fstat(file.fileno()).st_size)
-        while chunk := file.read(_CHUNK):
+    descriptor = os.open(path, os.O_RDONLY)  # of ten thousand files: to open one as a Path takes three times as long
+    try:
+        size = os.fstat(descriptor).st_size
+        digest.update(b"blob %d\0" % size)
+        while chunk := os.read(descriptor, min(size + 1, _CHUNK)):
             digest.update(chunk)
+    finally:
+        os.close(descriptor)
     return digest.hexdigest()
 
 

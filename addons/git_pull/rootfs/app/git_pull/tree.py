@@ -3,7 +3,6 @@
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from git_pull.errors import TreeError
 
@@ -75,9 +74,8 @@ def named(paths: tuple[str, ...]) -> str:
 
 def parents(path: str) -> Iterator[str]:
     """The folders above it, the nearest first."""
-    for parent in PurePosixPath(path).parents:
-        if parent.name:
-            yield str(parent)
+    while path := path.rpartition("/")[0]:
+        yield path
 
 
 def _checked(raw: bytes) -> str:
@@ -114,4 +112,6 @@ def _refuse_twins(files: Tree) -> None:
 
 def essence(name: str) -> str:
     """The same for names that are one file on some volumes."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
