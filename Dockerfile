@@ -77,13 +77,20 @@ COPY --from=program /program /opt/supervisor
 # What the store shows of our own add-ons; their programs are in images of their own.
 COPY addons/git_pull/*.md addons/git_pull/*.png addons/git_pull/config.yaml /usr/share/supervisor-k8s/addons/git_pull/
 COPY addons/git_pull/translations /usr/share/supervisor-k8s/addons/git_pull/translations
+# But for what ends a switch of files that Git pull left open: Core's pod does so before Core reads them.
+COPY addons/git_pull/rootfs/app/git_pull/__init__.py addons/git_pull/rootfs/app/git_pull/changes.py \
+    addons/git_pull/rootfs/app/git_pull/disk.py addons/git_pull/rootfs/app/git_pull/errors.py \
+    addons/git_pull/rootfs/app/git_pull/files.py addons/git_pull/rootfs/app/git_pull/finish.py \
+    addons/git_pull/rootfs/app/git_pull/restore.py addons/git_pull/rootfs/app/git_pull/switch.py \
+    addons/git_pull/rootfs/app/git_pull/tree.py addons/git_pull/rootfs/app/git_pull/turn.py \
+    /usr/share/supervisor-k8s/programs/git_pull/
 ENV PATH=/opt/supervisor/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     HOME=/tmp \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1
 # Every module of ours, with all it imports, is there and loads without the ones that were left out.
-RUN ["python3", "-c", "import pkgutil, supervisor_k8s; [__import__(m.name) for m in pkgutil.walk_packages(supervisor_k8s.__path__, 'supervisor_k8s.')]"]
+RUN ["python3", "-c", "import pkgutil, sys, supervisor_k8s; [__import__(m.name) for m in pkgutil.walk_packages(supervisor_k8s.__path__, 'supervisor_k8s.')]; sys.path.append('/usr/share/supervisor-k8s/programs'); import git_pull.finish"]
 EXPOSE 8080 8081
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["healthcheck"]
 ENTRYPOINT ["python3", "-m", "supervisor_k8s"]

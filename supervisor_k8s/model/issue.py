@@ -58,6 +58,7 @@ class Cause(StrEnum):
     STATE_FILE_DAMAGED = "state_file_damaged"
     STATE_NOT_WRITTEN = "state_not_written"
     STORE_NOT_LOADED = "store_not_loaded"
+    SWITCH_LEFT_OPEN = "switch_left_open"
 
     CANNOT_START = "cannot_start"
     EVICTED = "evicted"
@@ -97,6 +98,7 @@ COARSE: Mapping[Cause, str] = {
     Cause.STATE_FILE_DAMAGED: "corrupt_filesystem",
     Cause.STATE_NOT_WRITTEN: "fatal_error",
     Cause.STORE_NOT_LOADED: "fatal_error",
+    Cause.SWITCH_LEFT_OPEN: "corrupt_filesystem",
     Cause.CANNOT_START: "fatal_error",
     Cause.EVICTED: "fatal_error",
     Cause.NOT_ADMITTED: "fatal_error",

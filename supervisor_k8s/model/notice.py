@@ -48,6 +48,8 @@ WORDS: Mapping[str, str] = {
     Cause.RIGHTS_MISSING: "The Supervisor's account in the cluster may not: {message}. Please apply the manifests of "
     "the Supervisor's version.",
     Cause.STORE_NOT_LOADED: "The store {reference} cannot be fetched: {message}",
+    Cause.SWITCH_LEFT_OPEN: "Git pull was exchanging files of Home Assistant's configuration when it ended, and that "
+    "could not be brought to an end before Home Assistant started. {message}",
     Cause.DEPRECATED_ADDON: "Add-on {reference} is deprecated: its authors do not look after it any more. Its "
     "documentation may name a replacement.",
     Cause.DOCKER_RATELIMIT: "Docker Hub gives no more images to this address for now. With a login of yours (Settings, "

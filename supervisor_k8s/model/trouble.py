@@ -2,11 +2,13 @@
 
 A pod's status names images, configuration, scheduling and memory; of volumes and sandboxes, and of pods that a quota or
 a policy refused to a StatefulSet or Job, nothing but a Warning Event tells. Pure: nothing is remembered between calls.
+What Core runs with, and should not, is told in the same way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from supervisor_k8s.model.desired.core import BEFORE
 from supervisor_k8s.model.issue import Cause
 from supervisor_k8s.model.status import (
     FAILED_STARTS,
@@ -45,6 +47,7 @@ EVENTS: Mapping[str, Cause] = {
 """Reasons of Events about pods; the last one is about what makes them."""
 PATIENCE: Mapping[Cause | None, float] = {
     Cause.OUT_OF_MEMORY: 0,
+    Cause.SWITCH_LEFT_OPEN: 0,
     Cause.MISSING_IMAGE: 5,
     Cause.CANNOT_START: 10,
     Cause.EVICTED: 10,
@@ -106,7 +109,7 @@ def _of_pod(pod: Live) -> Trouble | None:
         return Trouble(cause=Cause.UNSCHEDULABLE, subject=subject, message=scheduled.get("message", ""))
     if _is_stuck(pod, statuses):
         return Trouble(cause=None, subject=subject)
-    return _silent(pod, statuses)
+    return _silent(pod, statuses) or _left_open(pod)
 
 
 def _of_container(status: Live, subject: str) -> Trouble | None:
@@ -142,6 +145,15 @@ def _silent(pod: Live, statuses: Sequence[Live]) -> Trouble | None:
     if not runs or (ready.get("lastTransitionTime") or "") <= max(began):
         return None
     return Trouble(cause=Cause.UNHEALTHY, subject=pod["metadata"]["uid"], message=ready.get("message") or "not ready")
+
+
+def _left_open(pod: Live) -> Trouble | None:
+    """Core runs; what was to be done to its configuration before is not done."""
+    for status in pod.get("status", {}).get("initContainerStatuses") or ():
+        message = (status.get("state", {}).get("terminated") or {}).get("message")
+        if status["name"] == BEFORE and message:
+            return Trouble(cause=Cause.SWITCH_LEFT_OPEN, subject=pod["metadata"]["uid"], message=message)
+    return None
 
 
 def _of_maker(maker: Live) -> Trouble | None:

@@ -100,7 +100,7 @@ class PodTroubles:
         if words is None:
             return
         fault = _fault(key, *words)
-        _LOGGER.warning("What keeps %s from running: %s: %s", key, *words)
+        _LOGGER.warning("What is wrong with %s: %s: %s", key, *words)
         self._faults.report(fault)
         await case.over.wait()
         self._faults.settle(fault)

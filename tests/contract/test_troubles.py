@@ -215,3 +215,15 @@ async def test_a_right_that_the_cluster_does_not_grant(home: Home) -> None:
     home.cluster.lacking = []
     assert (await home.raw("POST", "/resolution/healthcheck")).status == 200
     assert await issues(home) == {}
+
+
+async def test_a_configuration_that_was_left_half_done(home: Home) -> None:
+    """What could not be ended before Core began is told in its own words, until a start that finds all well."""
+    left = {"name": "before-core", "state": {"terminated": {"exitCode": 0, "message": "plan.json is damaged"}}}
+    home.cluster.set_status("Pod", "homeassistant-0", initContainerStatuses=[left])
+    issue = await appears(home, "corrupt_filesystem", "core", None)
+    assert issue["reference_extra"] == {"reason": "switch_left_open", "message": "plan.json is damaged"}
+    (told,) = await hears(home, CREATE, 1)
+    assert told["message"].endswith("before Home Assistant started. plan.json is damaged")
+    assert (await home.raw("POST", "/core/restart")).status == 200
+    await vanish(home)

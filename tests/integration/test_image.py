@@ -28,9 +28,10 @@ OURS = (
     "opt/supervisor",
     "usr/bin/hold",
     "usr/bin/relay",
-    "usr/bin/wait-for-supervisor",
+    "usr/bin/before-core",
     "usr/bin/healthcheck",
     "usr/bin/docker-network",
+    "usr/share/supervisor-k8s/programs",
 )
 """Program, everything that was installed for it, and its helpers. The rest is Debian's packages, unpacked once."""
 

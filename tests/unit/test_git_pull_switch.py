@@ -1,24 +1,53 @@
 """The Git pull add-on exchanges files: all of them or none, whenever its process ends."""
 
+import errno
+import fcntl
 import hashlib
+import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from git_pull import turn
 from git_pull.changes import Changes
 from git_pull.disk import fingerprint, read_disk
-from git_pull.errors import ChangedMeanwhileError
+from git_pull.errors import ChangedMeanwhileError, HeldError, PlanError
 from git_pull.switch import Switch, Target
 from git_pull.tree import Entry
 from tests.unit.git_pull_cuts import AFTER, BEFORE, GONE, NEW, blob, found, make_house, prepared, write
+
+APP = Path(__file__).parents[2] / "addons" / "git_pull" / "rootfs" / "app"
+LOCK = Path(".git_pull", "lock")
 
 
 @pytest.fixture
 def live(tmp_path: Path) -> Path:
     return make_house(tmp_path)
+
+
+def finisher(live: Path) -> subprocess.Popen[str]:
+    """The program that ends what was left open, with nothing but Python."""
+    command = [sys.executable, "-S", "-m", "git_pull.finish", str(live)]
+    return subprocess.Popen(command, env={"PYTHONPATH": str(APP)}, stdout=subprocess.PIPE, text=True)
+
+
+def ended(program: subprocess.Popen[str]) -> tuple[int, str]:
+    out, _ = program.communicate(timeout=30)
+    return program.returncode, out
+
+
+@contextmanager
+def others_turn(live: Path) -> Iterator[None]:
+    """As another program has it."""
+    with (live / LOCK).open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def test_ids_are_gits(live: Path) -> None:
@@ -179,3 +208,101 @@ def test_a_process_that_ends_anywhere(tmp_path: Path) -> None:
         assert not (live / ".git_pull").exists()
         outcomes.add((planned, after))
     assert outcomes == {(False, False), (True, False), (True, True), (False, True)}
+
+
+def test_a_program_that_only_ends_switches(live: Path) -> None:
+    """It carries out what is sure, takes a trial back, and is content when nothing is open. The add-on still hears what
+    became of it, and a change that the user has made since is the user's.
+    """
+    assert ended(finisher(live)) == (0, "")
+    prepared(live, sure=False).finish()
+    assert ended(finisher(live)) == (0, "")
+    assert found(live) == BEFORE
+    prepared(live)
+    code, said = ended(finisher(live))
+    assert (code, found(live)) == (0, AFTER)
+    assert "c1 that was not ended is carried out: a/b/c.yaml" in said
+    write(live, {"configuration.yaml": "edited"})
+    assert ended(finisher(live))[0] == 0
+    switch = Switch(live)
+    plan = switch.finish()
+    assert plan is not None
+    assert (plan.commit, plan.back) == ("c1", False)
+    switch.close()
+    assert found(live) == {**AFTER, "configuration.yaml": "edited"}
+    assert not (live / ".git_pull").exists()
+
+
+def test_one_at_a_time(live: Path) -> None:
+    """Who comes later waits, and finds what the other one has left: the plan, or nothing any more."""
+    prepared(live)
+    with others_turn(live):
+        program = finisher(live)
+        with pytest.raises(subprocess.TimeoutExpired):
+            program.wait(0.5)
+        assert found(live) == BEFORE
+    assert (ended(program)[0], found(live)) == (0, AFTER)
+    with others_turn(live):
+        program = finisher(live)
+        with pytest.raises(subprocess.TimeoutExpired):
+            program.wait(0.5)
+        shutil.rmtree(live / ".git_pull")
+    assert ended(program) == (0, "")
+
+
+def test_a_turn_that_does_not_come(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a minute it is an error, and nothing was changed."""
+    monkeypatch.setattr(turn, "WAIT", 0.1)
+    switch = prepared(live)
+    with others_turn(live):
+        steps: tuple[Callable[[], object], ...] = (switch.finish, switch.take_back, switch.make_sure, switch.close)
+        for step in steps:
+            with pytest.raises(HeldError, match="lock has been locked by another program for 0 s"):
+                step()
+    assert found(live) == BEFORE
+    assert switch.finish() is not None
+
+
+GOOD = {"path": "configuration.yaml", "old": None, "new": None}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "", "{", "[]", "7", '"x"', '{"steps": []}', '{"steps": [7]}', '{"steps": [{}]}', "\udcff",
+        *(
+            json.dumps({"commit": "c", "repository": "r", "steps": [{**GOOD, **other}]})
+            for other in ({"path": "../x"}, {"path": "/x"}, {"path": "a//b"}, {"path": 7}, {"old": 7}, {"more": 7})
+        ),
+    ],
+)  # fmt: skip
+def test_a_damaged_plan(live: Path, damaged: str) -> None:
+    """Nothing is done by it, nothing is lost, and it is said where everything lies; also a path that leads out of the
+    configuration is nothing that was written by us.
+    """
+    switch = prepared(live)
+    (live / ".git_pull" / "plan.json").write_bytes(damaged.encode(errors="surrogateescape"))
+    steps: tuple[Callable[[], object], ...] = (switch.take_back, switch.finish)
+    for step in steps:
+        with pytest.raises(PlanError, match=r"plan\.json is damaged .* delete .*\.git_pull$"):
+            step()
+    assert found(live) == BEFORE
+    assert len([*(live / ".git_pull" / "new").iterdir()]) == 3
+    code, said = ended(finisher(live))
+    assert (code, len(said.splitlines())) == (1, 1)
+
+
+def test_a_volume_without_locks(live: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git pull does what it can there, as for a plan of a version that knew no turns."""
+
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    switch = prepared(live)
+    (live / LOCK).unlink()
+    assert switch.finish() is not None
+    switch.close()
+    assert found(live) == AFTER
+    switch = prepared(make_house(live.parent / "other"))
+    assert switch.finish() is not None

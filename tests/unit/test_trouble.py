@@ -106,6 +106,14 @@ def test_unhealthy_is_what_was_ready_once() -> None:
     assert seen(pod(program=ended(1), conditions=[SCHEDULED, silent])) is None
 
 
+def test_core_runs_and_its_configuration_is_left_half_done() -> None:
+    """What the container before Core could not end; of other containers a message is none of our affairs."""
+    left = {"name": "before-core", "state": ended(0, message="plan.json is damaged")}
+    assert seen(pod(initContainerStatuses=[left])) == (Cause.SWITCH_LEFT_OPEN, "plan.json is damaged")
+    for fine in ({**left, "state": ended(0)}, {**left, "name": "setup"}):
+        assert seen(pod(initContainerStatuses=[fine])) is None
+
+
 def test_pods_that_are_refused() -> None:
     """A Deployment says so itself; of a StatefulSet or a Job without pods nothing but Events tells."""
     why = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}

@@ -23,6 +23,12 @@ SAFE_MODE = "homeassistant/safe-mode"
 """A file of this name makes Core start without custom integrations; Core deletes it."""
 GRACE = 260
 """Seconds Core may take to stop: its image's S6_SERVICES_GRACETIME plus 20, as upstream waits."""
+BEFORE = "before-core"
+"""The container that waits for us and ends what an add-on has left half done in the configuration; what it could not
+end is its termination message.
+"""
+PROGRAMS = "/usr/share/supervisor-k8s/programs"
+"""Where our image has the part of the Git pull add-on that does it."""
 SUPERVISOR_WAIT = 180
 """Seconds Core's start waits for us: after a power cut both start together, and Core asks only once."""
 _PRIVATE = 0o400
@@ -116,7 +122,7 @@ def _pod(record: CoreRecord, launch_id: str, version: str, image: str, site: Sit
         "securityContext": security,
         "imagePullSecrets": list(PULL_SECRETS),
         **pod_dns(site),
-        "initContainers": [_link_container(site), _wait_container(site)],
+        "initContainers": [_link_container(site), _before_container(site)],
         "containers": [_core_container(record, launch_id, version, image, site)],
         "volumes": _volumes(site),
     }
@@ -181,20 +187,24 @@ def _link_container(site: Site) -> dict[str, Any]:
     }
 
 
-def _wait_container(site: Site) -> dict[str, Any]:
+def _before_container(site: Site) -> dict[str, Any]:
+    """In the pod, because it is not always we who start Core: a node does so by itself when its power is back. It sees
+    the configuration and nothing else of the volume, whatever somebody has written there as a plan.
+    """
     url = f"http://{link.ADDRESS}:{link.SUPERVISOR_PORT}/supervisor/ping"
     return {
-        "name": "wait-for-supervisor",
+        "name": BEFORE,
         "image": site.supervisor_image,
         "imagePullPolicy": site.image_pull_policy,
-        "command": ["/usr/bin/wait-for-supervisor", url, str(SUPERVISOR_WAIT)],
+        "command": ["/usr/bin/before-core", url, str(SUPERVISOR_WAIT), "/config", "/dev/termination-log"],
+        "env": [{"name": "PYTHONPATH", "value": PROGRAMS}],
         "securityContext": {
-            "runAsUser": 65534,
-            "runAsGroup": 65534,
+            "runAsUser": 0,
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
+            "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]},
         },
+        "volumeMounts": [{"name": "shared", "mountPath": "/config", "subPath": "homeassistant"}],
     }
 
 

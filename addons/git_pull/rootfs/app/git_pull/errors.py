@@ -43,3 +43,11 @@ class ReturnedError(GitPullError):
 
 class ChangedMeanwhileError(GitPullError):
     """Somebody wrote a file that was about to be replaced; nothing was changed."""
+
+
+class HeldError(GitPullError):
+    """Another program exchanges files of the configuration; nothing was changed."""
+
+
+class PlanError(GitPullError):
+    """What an open switch has still to do cannot be read; nothing was changed."""

@@ -2,14 +2,13 @@
 
 A mounted `/config` cannot be exchanged by one rename, so the exchange is written down first. Below `.git_pull` in the
 configuration, so on the same volume, lie the new files, copies of those that go, and then, last and in one step, the
-plan. From then on the plan is carried out, by us or by our next start: each file is replaced by a rename. A file that
-somebody changed meanwhile turns it around: what was replaced is put back, and the change of the user's stays. So does
-whoever made a plan that was not sure yet, or our next start.
+plan. From then on the plan is carried out, by us, by our next start or by whoever starts Home Assistant (`finish`), one
+at a time: each file is replaced by a rename. A file that somebody changed meanwhile turns it around: what was replaced
+is put back, and the change of the user's stays. So does whoever made a plan that was not sure yet, or our next start.
 """
 
 import json
 import shutil
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,11 +17,14 @@ from pathlib import Path
 from git_pull import files
 from git_pull.changes import Changes
 from git_pull.disk import read_disk
-from git_pull.errors import ChangedMeanwhileError
+from git_pull.errors import ChangedMeanwhileError, PlanError, TreeError
 from git_pull.restore import script
-from git_pull.tree import OWN_FOLDER, parents
+from git_pull.tree import OWN_FOLDER, check_path, parents
+from git_pull.turn import Turn
 
-PLAN, NEW, OLD = "plan.json", "new", "old"
+PLAN, NEW, OLD, LOCK = "plan.json", "new", "old", "lock"
+DONE = "done"
+"""Empty. With it nothing of the plan is left to do, so files that the user changes from now on are the user's."""
 _READABLE, _EXECUTABLE = 0o644, 0o111
 
 
@@ -71,8 +73,8 @@ class Switch:
     def __init__(self, live: Path) -> None:
         self._live = live
         self._folder = live / OWN_FOLDER
-        self._turn = threading.RLock()
-        """Held by who exchanges files: a pass that is told to end leaves its thread behind for a moment."""
+        self._turn = Turn(self._folder / LOCK)
+        """Taken by who exchanges files: also a pass that is told to end leaves its thread behind for a moment."""
 
     # --- before ----------------------------------------------------------------------------------------------
 
@@ -83,6 +85,7 @@ class Switch:
         self.close()
         for folder in (NEW, OLD):
             (self._folder / folder).mkdir(parents=True)
+        (self._folder / LOCK).touch()
         steps = []
         for number, path in enumerate(changes.paths):
             entry = changes.write.get(path)
@@ -114,39 +117,48 @@ class Switch:
 
     def finish(self) -> Plan | None:
         """Carry out the plan, if there is one; the answer says whether it went back. Until `close` it can be asked
-        again.
+        again. HeldError, PlanError: all is as it was found.
         """
-        with self._turn:
+        with self._turn.taken():
             plan = self._load()
-            if plan is None:
-                return None
-            if not plan.back and not self._forward(plan.steps):
-                plan = self._save(replace(plan, back=True))
-            if plan.back:
-                self._back(plan.steps)
-            for folder in self._folders(plan.steps):
-                files.sync(folder)
-            return plan
+            return None if plan is None else self._finish(plan)
 
     def make_sure(self) -> None:
         """Whatever happens now, the plan is carried out."""
-        with self._turn:
+        with self._turn.taken():
             plan = self._load()
             if plan is not None:
                 self._save(replace(plan, sure=True))
 
     def take_back(self) -> None:
         """Undo and forget a plan that is not sure; a change of the user's since then stays."""
-        with self._turn:
+        with self._turn.taken():
             plan = self._load()
             if plan is None or plan.sure:
                 return
-            self._save(replace(plan, back=True))
-            self.finish()
-            self.close()
+            self._finish(self._save(replace(plan, back=True)))
+            self._close()
 
     def close(self) -> None:
         """Forget the plan, or what was laid aside for one that was never written."""
+        with self._turn.taken():
+            self._close()
+
+    def _finish(self, plan: Plan) -> Plan:
+        done = self._folder / DONE
+        if done.exists():
+            return plan
+        if not plan.back and not self._forward(plan.steps):
+            plan = self._save(replace(plan, back=True))
+        if plan.back:
+            self._back(plan.steps)
+        for folder in self._folders(plan.steps):
+            files.sync(folder)
+        if plan.sure or plan.back:
+            files.write(done, b"")
+        return plan
+
+    def _close(self) -> None:
         with suppress(FileNotFoundError):
             (self._folder / PLAN).unlink()
             files.sync(self._folder)
@@ -204,14 +216,30 @@ class Switch:
 
     def _load(self) -> Plan | None:
         try:
-            given = json.loads((self._folder / PLAN).read_bytes())
+            return _plan((self._folder / PLAN).read_bytes())
         except FileNotFoundError:
             return None
-        return Plan(**{**given, "steps": tuple(Step(**step) for step in given["steps"])})
+        except (ValueError, TypeError, KeyError, AttributeError, TreeError) as error:
+            raise PlanError(
+                f"{self._folder / PLAN} is damaged ({error}), so the files of the configuration may be of two commits. "
+                f"What was there before lies in {self._folder / OLD}, what was to come in {self._folder / NEW}: please "
+                f"put the files right, then delete {self._folder}"
+            ) from error
 
     def _save(self, plan: Plan) -> Plan:
         files.write(self._folder / PLAN, json.dumps(asdict(plan)).encode())
         return plan
+
+
+def _plan(text: bytes) -> Plan:
+    """Of a text that anybody may have written: as soon as it is none of ours any of a few errors is raised."""
+    given = json.loads(text)
+    steps = tuple(Step(**step) for step in given["steps"])
+    for step in steps:
+        check_path(step.path)
+        if not all(isinstance(identity, str | None) for identity in (step.old, step.new)):
+            raise TypeError(f"{step.path} has an id that is no text")
+    return Plan(**{**given, "steps": steps})
 
 
 def _keep(source: Path, target: Path) -> None:

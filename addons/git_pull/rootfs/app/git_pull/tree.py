@@ -78,16 +78,21 @@ def parents(path: str) -> Iterator[str]:
         yield path
 
 
-def _checked(raw: bytes) -> str:
-    try:
-        path = raw.decode()
-    except UnicodeDecodeError:
-        raise TreeError(f"The name {raw!r} is not UTF-8") from None
+def check_path(path: str) -> None:
+    """TreeError unless a file of the configuration can have it, below the configuration."""
     parts = path.split("/")
     if not path.isprintable() or "\\" in path or any(part in {"", ".", ".."} or _is_gits(part) for part in parts):
         raise TreeError(f"{path!r} is no name that a file of the configuration can have")
     if parts[0].lower() == OWN_FOLDER:
         raise TreeError(f"{path} lies in a folder that this add-on needs for itself")
+
+
+def _checked(raw: bytes) -> str:
+    try:
+        path = raw.decode()
+    except UnicodeDecodeError:
+        raise TreeError(f"The name {raw!r} is not UTF-8") from None
+    check_path(path)
     return path
 
 
