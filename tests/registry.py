@@ -1,7 +1,8 @@
 """A real image registry on 127.0.0.1 that asks for a login.
 
 The little of the distribution protocol that a container runtime needs to pull, and a builder to push. Runtimes speak
-plain HTTP to this address alone, so it serves the nodes of this machine only; pods may be let in by another one.
+plain HTTP to this address alone, so it serves the nodes of this machine only; pods may be let in by another one. With
+TLS it is known by one name to all.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import io
 import json
 import secrets
+import ssl
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +24,9 @@ from tests.background import serving
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 CONFIGURATION = b".:53 {\n    log\n}\n"
 """What CoreDNS finds where it is started."""
 
@@ -29,9 +34,12 @@ CONFIGURATION = b".:53 {\n    log\n}\n"
 class Registry:
     """Serves what was added or pushed to whoever has the login."""
 
-    def __init__(self, *, login: tuple[str, str], address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, *, login: tuple[str, str], address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
         """`address` is where it listens; `0.0.0.0` lets pods in."""
         self.login = login
+        self._tls = tls
         self.refused = 0
         """Requests without the login."""
         self._answers: dict[str, tuple[str, bytes]] = {"/v2/": ("application/json", b"{}")}
@@ -39,7 +47,7 @@ class Registry:
         self._server = ThreadingHTTPServer((address, 0), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_port
-        self.host = f"127.0.0.1:{self.port}"
+        self.host = f"{'127.0.0.1' if address == '0.0.0.0' else address}:{self.port}"
 
     def add(self, program: Path, *, name: str, tag: str, architecture: str) -> None:
         """An image of one program: CoreDNS, a static binary, and its configuration."""
@@ -51,18 +59,26 @@ class Registry:
             "config": {"Cmd": [f"/{program.name}"]},
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
         }
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": self._blob(blobs, CONFIG, json.dumps(config).encode()),
-            "layers": [layer],
-        }
-        self._manifest(f"/v2/{name}/manifests/{tag}", MANIFEST, json.dumps(manifest).encode())
+        described = self._blob(blobs, CONFIG, json.dumps(config).encode())
+        self._image(f"/v2/{name}/manifests/{tag}", MANIFEST, described, [layer])
+
+    def load(self, archive: Path, *, name: str, tag: str) -> None:
+        """The image of a docker-archive, in Docker's format: what was built stays as it was."""
+        blobs = f"/v2/{name}/blobs"
+        with tarfile.open(archive) as tar:
+            (described,) = json.loads(_member(tar, "manifest.json"))
+            config = self._blob(blobs, DOCKER_CONFIG, _member(tar, described["Config"]))
+            layers = [self._blob(blobs, DOCKER_LAYER, _member(tar, layer)) for layer in described["Layers"]]
+        self._image(f"/v2/{name}/manifests/{tag}", DOCKER_MANIFEST, config, layers)
 
     @contextmanager
     def running(self) -> Iterator["Registry"]:
-        with serving(self._server):
+        with serving(self._server, self._tls):
             yield self
+
+    def _image(self, path: str, kind: str, config: dict[str, object], layers: list[dict[str, object]]) -> None:
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": layers}
+        self._manifest(path, kind, json.dumps(manifest).encode())
 
     def _blob(self, place: str, kind: str, content: bytes) -> dict[str, object]:
         digest = _digest(content)
@@ -154,6 +170,12 @@ def _layer(program: Path) -> bytes:
         configuration.size = len(CONFIGURATION)
         tar.addfile(configuration, io.BytesIO(CONFIGURATION))
     return layer.getvalue()
+
+
+def _member(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    assert file is not None, f"{name} is no file of the archive"
+    return file.read()
 
 
 def _digest(content: bytes) -> str:

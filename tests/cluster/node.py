@@ -59,6 +59,10 @@ state = "{root}/run"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "{pause}"
 
+[plugins."io.containerd.cri.v1.images".registry]
+  # Read at each pull.
+  config_path = "{registries}"
+
 [plugins."io.containerd.nri.v1.nri"]
   disable = true
 """
@@ -195,6 +199,7 @@ class Node:
             runc=binaries.program(self.paths, "runc"),
             plugins=CNI_PLUGINS,
             pause=versions.PAUSE_IMAGE,
+            registries=self.paths.registries,
         )
 
     def _kubelet_config(self) -> dict[str, object]:

@@ -47,6 +47,11 @@ class Paths:
         return self.containerd / "containerd.sock"
 
     @property
+    def registries(self) -> Path:
+        """How our containerd reaches single registries: a folder for each, named by its host, with a `hosts.toml`."""
+        return self.containerd / "registries"
+
+    @property
     def kubelet(self) -> Path:
         """Root of kubelet: pods and their volumes."""
         return self.state / "kubelet"

@@ -68,6 +68,14 @@ class Kubectl:
     async def switch(self, *changes: str) -> None:
         """Other settings of the Supervisor, which restarts: `NAME=value`, or `NAME-` for the default."""
         await self.run("set", "env", "deployment/supervisor", "--containers=supervisor", *changes)
+        await self._rolled_out()
+
+    async def patch(self, kind: str, change: Any) -> None:
+        """A change of the Supervisor's Deployment, as this kind of patch (`strategic`, `json`); it restarts."""
+        await self.run("patch", "deployment/supervisor", f"--type={kind}", f"--patch={json.dumps(change)}")
+        await self._rolled_out()
+
+    async def _rolled_out(self) -> None:
         await self.run("rollout", "status", "deployment/supervisor", "--timeout=90s")
 
     async def secret(self, name: str, key: str) -> str:

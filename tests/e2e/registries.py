@@ -1,7 +1,9 @@
 """A registry beside the cluster, for as long as a test needs one."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.cluster import imports, paths
 from tests.cluster.steps import Console, Context
@@ -19,3 +21,15 @@ def open_for(made: Registry) -> Iterator[Registry]:
         if names:
             imports.ctr(where, step, "image", "rm", *names)
     console.close()
+
+
+@contextmanager
+def trusted_by_the_node(host: str, authority: Path) -> Iterator[None]:
+    """Inside of the block the node pulls from a registry whose certificate is of this authority."""
+    folder = paths.from_environment().registries / host
+    folder.mkdir(parents=True)
+    (folder / "hosts.toml").write_text(f'server = "https://{host}"\nca = "{authority}"\n')
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
