@@ -31,6 +31,7 @@ from supervisor_k8s.remote.leaked_passwords import LeakedPasswords
 from supervisor_k8s.services import addon_recovery
 from supervisor_k8s.services import addons as addon_service
 from supervisor_k8s.services import core as core_service
+from supervisor_k8s.services import docker_network as docker_network_service
 from supervisor_k8s.services.access import Access
 from supervisor_k8s.services.addon_checks import AddonChecks
 from supervisor_k8s.services.addon_input import AddonInput
@@ -123,7 +124,12 @@ def build(  # noqa: PLR0913 - the outer ports, by name
         cluster=cluster,
         choice=settings.docker_network,
         pod_cidrs=settings.pod_cidrs,
-        site=lambda: allowances.site,
+        neighbours=docker_network_service.Neighbours(
+            site=lambda: allowances.site,
+            installed=lambda: map(config_of, records.addons.values()),
+            former=lambda: preferences.get("docker_network"),
+            remember=lambda found: preferences.set({"docker_network": found if found is None else list(found)}),
+        ),
     )
     choice = exposure.l4_choice(settings)
     ports = Ports(

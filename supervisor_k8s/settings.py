@@ -337,7 +337,7 @@ class Settings:
     networks: Mapping[str, str] = _read("SUPERVISOR_K8S_NETWORKS", _networks, default_factory=dict)
     """Further networks by Multus, as JSON: `homeassistant` or an add-on's slug to the NetworkAttachmentDefinition of
     its second interface, `{"homeassistant": "lan", "core_matter_server": "lan@net1"}`; from its next start on."""
-    docker_network: str = _read("SUPERVISOR_K8S_DOCKER_NETWORK", _one_of("auto", "on", "off"), default="off")
+    docker_network: str = _read("SUPERVISOR_K8S_DOCKER_NETWORK", _one_of("auto", "on", "off"), default="auto")
     """Whether add-ons with ingress see 172.30.32.2 ask for their pages, and they and databases see other pods as
     172.30.33.2: `auto` where the cluster lets an init container have NET_ADMIN, `on` without asking it, `off` never."""
     pod_cidrs: tuple[str, ...] | None = _read("SUPERVISOR_K8S_POD_CIDRS", _cidrs, default=None)

@@ -33,6 +33,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "disabled_checks": [],
         "updated_to": None,  # nobody's choice: the version of ourselves that the last update went to
         "trusted_proxies": [],  # nor this: those that Home Assistant has from us
+        "docker_network": None,  # nor this: the pods' networks, when add-ons could last have Docker's addresses
     }
 )
 

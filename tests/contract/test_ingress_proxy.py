@@ -190,11 +190,11 @@ async def test_a_cluster_that_refuses_the_link(home: Home) -> None:
 
 
 async def test_a_cluster_that_does_not_say(home: Home) -> None:
-    """We come up all the same, and ask again."""
+    """We come up all the same, and an add-on that is started then gets what it would have got before."""
     await home.stop()
-    home.cluster.fail("refusal", ClusterUnavailableError("overloaded"))
+    for _ in ("the start", "the first round of checks"):
+        home.cluster.fail("refusal", ClusterUnavailableError("overloaded"))
     await home.start()
-    assert await issues(home) == []
     await with_page(home)
     assert link_keys(home)
 

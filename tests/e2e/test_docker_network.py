@@ -18,11 +18,11 @@ from tests.cluster import versions
 
 from . import node
 from .house import Core, Kubectl, Supervisor, becomes
-from .lan import ADDRESS, CLIENT, give_address, lan
+from .lan import ADDRESS, CLIENT, give_address, lan, ports
 from .pages import GUARDED, MARIADB, PAGES, installed
 
 LABELS = f"io.hass.addon={GUARDED}"
-SETTINGS = {"SUPERVISOR_K8S_DOCKER_NETWORK": "auto", "SUPERVISOR_K8S_ALLOW": "host_network"}
+ALLOW = "SUPERVISOR_K8S_ALLOW"
 PAGE, DATABASE = 8099, 3306
 SUPERVISOR, NEIGHBOUR = "172.30.32.2", "172.30.33.2"
 NEIGHBOURS = "172.30.33.%"
@@ -43,6 +43,9 @@ except urllib.error.HTTPError as error:
 print(answer.status, answer.headers["Peer"])
 """
 """Prints status, and who the add-on takes the caller for."""
+GREETED = "import socket, sys; print(socket.create_connection((sys.argv[1], 3306), timeout=10).recv(300))"
+"""Prints what a database says first."""
+TURNED_AWAY = "is not allowed to connect to this MariaDB server"
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("CLUSTER") == "external", reason="the image of the add-on is of this machine"
@@ -50,11 +53,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def switched_on() -> Iterator[None]:
-    """The administrator has it on while these tests run, and gives add-ons the node's own network."""
-    asyncio.run(Kubectl().switch(*(f"{name}={value}" for name, value in SETTINGS.items())))
+def allowed() -> Iterator[None]:
+    """The administrator gives add-ons the node's own network while these tests run."""
+    asyncio.run(Kubectl().switch(f"{ALLOW}=host_network"))
     yield
-    asyncio.run(Kubectl().switch(*(f"{name}-" for name in SETTINGS)))
+    asyncio.run(Kubectl().switch(f"{ALLOW}-"))
 
 
 @dataclass(frozen=True)
@@ -150,15 +153,30 @@ async def test_who_comes_from_the_cluster(guarded: Guarded, mosquitto: str) -> N
 
 
 async def test_a_database_lets_addons_in(kubectl: Kubectl, supervisor: Supervisor, pages: str) -> None:
-    """MariaDB, which grants by address: another add-on logs in, and the node is turned away."""
-    async with installed(supervisor, MARIADB):
+    """MariaDB, which grants by address: another add-on logs in; the node is turned away, and so is a client of the LAN
+    that comes by the published port.
+    """
+    async with installed(supervisor, MARIADB, ports={f"{DATABASE}/tcp": DATABASE}), lan() as client:
         address = (await supervisor.get(f"/addons/{MARIADB}/info")).data["ip_address"]
         where = ("exec", f"deployment/addon-{pages.replace('_', '-')}", "-c", "addon")
         assert await kubectl.run(*where, "--", *LOG_IN, f"--host={address}") == f"service@{NEIGHBOURS}\n"
         async with asyncio.timeout(30):
             reader, writer = await asyncio.open_connection(address, DATABASE)
-            assert b"is not allowed to connect to this MariaDB server" in await reader.read()
+            assert TURNED_AWAY.encode() in await reader.read()
             writer.close()
+        await give_address(kubectl)
+
+        async def turned_away() -> bool:
+            with contextlib.suppress(AssertionError):
+                return TURNED_AWAY in await client.run(sys.executable, "-c", GREETED, ADDRESS)
+            return False
+
+        await becomes(turned_away, what="a client of the LAN is turned away")
+
+    async def unpublished() -> bool:
+        return not await ports(kubectl)
+
+    await becomes(unpublished, what="the published port is withdrawn")
 
 
 async def test_published_ports_are_no_way_around(guarded: Guarded) -> None:

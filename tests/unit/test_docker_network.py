@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
-from supervisor_k8s.errors import ClusterUnavailableError
+from supervisor_k8s.errors import ClusterUnavailableError, StateFileError
+from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.docker_network import (
     LINK,
     SETUP,
@@ -23,7 +26,7 @@ from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.issue import Cause
 from supervisor_k8s.model.launch import new_launch
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.services.docker_network import DockerNetwork
+from supervisor_k8s.services.docker_network import DockerNetwork, Neighbours
 from supervisor_k8s.services.ingress_doors import new_keys
 from tests import builders, golden
 from tests.fakes import FakeCluster
@@ -132,22 +135,83 @@ def test_networks_are_merged() -> None:
 # --- whether there is any ------------------------------------------------------------------------------------------
 
 
-def network(cluster: FakeCluster, choice: str = "auto", pod_cidrs: tuple[str, ...] | None = None) -> DockerNetwork:
-    return DockerNetwork(cluster=cluster, choice=choice, pod_cidrs=pod_cidrs, site=builders.site)
+HERE = builders.site(allowed=frozenset({"host_network"}))
+PAGE, SERVER = builders.addon(ingress=True), builders.addon(services=["mysql:provide"])
+
+
+@dataclass
+class Kept:
+    """The memory of one installation."""
+
+    value: Sequence[str] | None = None
+    written: list[Sequence[str] | None] = field(default_factory=list)
+    full: bool = False
+
+    async def remember(self, value: Sequence[str] | None) -> None:
+        if self.full:
+            raise StateFileError("No space left on device")
+        self.value = value
+        self.written.append(value)
+
+
+def network(
+    cluster: FakeCluster,
+    choice: str = "auto",
+    pod_cidrs: tuple[str, ...] | None = None,
+    *installed: AddonConfig,
+    kept: Kept | None = None,
+) -> DockerNetwork:
+    """On a site where add-ons may have the node's network."""
+    memory = kept or Kept()
+    return DockerNetwork(
+        cluster=cluster,
+        choice=choice,
+        pod_cidrs=pod_cidrs,
+        neighbours=Neighbours(
+            site=lambda: HERE, installed=lambda: installed, former=lambda: memory.value, remember=memory.remember
+        ),
+        wait=0.5,
+    )
 
 
 async def test_auto_asks_the_cluster() -> None:
     """Where it refuses such a pod there is nothing of it, and the refusal is told; as soon as it does not, there is."""
     cluster = FakeCluster()
     cluster.refusals[TRIAL] = "violates PodSecurity"
-    made = network(cluster, pod_cidrs=("10.42.0.0/16",))
+    made = network(cluster, "auto", ("10.42.0.0/16",), PAGE)
     await made.prepare()
     assert not has_link(builders.addon(ingress=True), made.site)
     (fault,) = await made.check()
     assert (fault.cause, fault.extra) == (Cause.DOCKER_NETWORK_OFF, (("message", "violates PodSecurity"),))
     cluster.refusals.clear()
     assert await made.check() == []
-    assert made.site == ON
+    assert made.site == replace(HERE, docker_network=True, pod_cidrs=ON.pod_cidrs)
+
+
+@pytest.mark.parametrize(
+    ("installed", "is_told"),
+    [
+        ((), False),
+        ((builders.addon(services=["mqtt:provide"]),), False),
+        ((builders.addon(ingress=True, startup="once"),), False),
+        ((builders.addon(ingress=True, host_network=True),), False),
+        ((builders.addon(), PAGE), True),
+        ((SERVER,), True),
+    ],
+    ids=["nobody", "broker", "once", "on the node's network", "page", "database"],
+)
+async def test_a_refusal_that_nobody_minds_is_no_issue(installed: tuple[AddonConfig, ...], is_told: bool) -> None:
+    """Nobody has asked for Docker's network: only who has an add-on that would use it is to hear that there is none."""
+    cluster = FakeCluster()
+    cluster.refusals[TRIAL] = "violates PodSecurity"
+    assert bool(await network(cluster, "auto", ("10.42.0.0/16",), *installed).check()) is is_told
+
+
+@pytest.mark.parametrize(("installed", "is_told"), [((), False), ((PAGE,), False), ((SERVER,), True)])
+async def test_a_database_needs_to_know_the_pods_networks(installed: tuple[AddonConfig, ...], is_told: bool) -> None:
+    """Without them other add-ons come from where it lets nobody in; a page does not need them."""
+    found = await network(FakeCluster(), "auto", None, *installed).check()
+    assert [fault.cause for fault in found] == [Cause.POD_CIDRS_UNKNOWN] * is_told
 
 
 async def test_on_does_not_ask() -> None:
@@ -163,7 +227,7 @@ async def test_on_does_not_ask() -> None:
 async def test_off_is_off() -> None:
     made = network(FakeCluster(), "off", ("10.42.0.0/16",))
     assert await made.check() == []
-    assert made.site == builders.site()
+    assert made.site == HERE
 
 
 async def test_nodes_tell_their_pods_networks() -> None:
@@ -191,7 +255,45 @@ async def test_what_was_known_stays_while_the_api_server_is_away() -> None:
     cluster.fail("refusal", AWAY)
     with pytest.raises(ClusterUnavailableError):
         await made.check()
-    assert made.site == ON
+    assert made.site == replace(HERE, docker_network=True, pod_cidrs=ON.pod_cidrs)
+
+
+async def test_a_start_goes_by_what_the_last_process_found() -> None:
+    """While the cluster does not say: add-ons that it has to start get what they had, also where nodes told of pods."""
+    cluster, kept = FakeCluster(), Kept()
+    cluster.known_nodes = [{"spec": {"podCIDR": "10.42.0.0/16"}}]
+    await network(cluster, kept=kept).prepare()
+    for given, expected in ((None, "10.42.0.0/16"), (("10.44.0.0/16",), "10.44.0.0/16")):
+        cluster.fail("refusal", AWAY)
+        made = network(cluster, "auto", given, kept=kept)
+        await made.prepare()
+        assert (made.site.docker_network, made.site.pod_cidrs) == (True, (expected,))
+    made = network(cluster, "off", kept=kept)
+    await made.prepare()
+    assert not made.site.docker_network
+
+
+async def test_what_was_refused_is_not_remembered() -> None:
+    """The next process, too, starts add-ons without, until the cluster lets them have it."""
+    cluster, kept = FakeCluster(), Kept(value=["10.42.0.0/16"])
+    cluster.refusals[TRIAL] = "violates PodSecurity"
+    await network(cluster, kept=kept).check()
+    cluster.fail("refusal", AWAY)
+    made = network(cluster, kept=kept)
+    await made.prepare()
+    assert not made.site.docker_network
+
+
+async def test_what_is_known_is_not_written_again() -> None:
+    """Every hour the same; a volume that is full is told of by others, and keeps nobody from having it."""
+    kept = Kept(full=True)
+    made = network(FakeCluster(), pod_cidrs=("10.42.0.0/16",), kept=kept)
+    assert await made.check() == []
+    assert made.site.docker_network
+    kept.full = False
+    for _ in range(2):
+        await made.check()
+    assert kept.written == [("10.42.0.0/16",)]
 
 
 async def test_a_start_does_not_need_the_cluster_to_say(caplog: pytest.LogCaptureFixture) -> None:
@@ -200,12 +302,12 @@ async def test_a_start_does_not_need_the_cluster_to_say(caplog: pytest.LogCaptur
     cluster.fail("refusal", AWAY)
     made = network(cluster, pod_cidrs=("10.42.0.0/16",))
     await made.prepare()
-    assert made.site == builders.site()
+    assert made.site == HERE
     (said,) = caplog.messages
     assert "stays off" in said
     assert str(AWAY) in said
     await made.check()
-    assert made.site == ON
+    assert made.site == replace(HERE, docker_network=True, pod_cidrs=ON.pod_cidrs)
 
 
 async def test_a_start_does_not_wait_for_long(caplog: pytest.LogCaptureFixture) -> None:
@@ -221,14 +323,15 @@ async def test_a_start_does_not_wait_for_long(caplog: pytest.LogCaptureFixture) 
             raise AssertionError
 
     for choice in ("auto", "on"):
-        made = DockerNetwork(cluster=Silent(), choice=choice, pod_cidrs=None, site=builders.site, wait=0.01)
+        made = network(Silent(), choice)
         await made.prepare()
-        assert made.site == builders.site(docker_network=choice == "on")
+        assert made.site.docker_network is (choice == "on")
     assert all("did not answer in time" in said for said in caplog.messages)
 
 
 async def test_what_the_cluster_refuses_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """Each check finds the same; the log has it at the first, and what becomes of it later."""
+    caplog.set_level(logging.INFO)
     cluster = FakeCluster()
     cluster.refusals[TRIAL] = "violates PodSecurity"
     made = network(cluster, pod_cidrs=("10.42.0.0/16",))

@@ -66,20 +66,22 @@ _NGINX = Environment(undefined=StrictUndefined, keep_trailing_newline=True, auto
 )
 
 
+def could_use(config: AddonConfig, site: Site) -> bool:
+    """Whether an add-on goes by these addresses, and could have them here. On the node's own network they would be the
+    node's.
+    """
+    serves = DATABASE in config.services or (config.ingress and config.startup != "once")
+    return serves and not on_node_network(config, site)
+
+
 def has_link(config: AddonConfig, site: Site) -> bool:
     """Whether a pod of this add-on has the sidecar."""
-    return _has_any(config, site) and config.ingress and config.startup != "once"
+    return site.docker_network and could_use(config, site) and config.ingress and config.startup != "once"
 
 
 def has_rule(config: AddonConfig, site: Site) -> bool:
     """Whether other pods appear in this add-on's as neighbours on Docker's network."""
-    database = _has_any(config, site) and DATABASE in config.services
-    return bool(site.pod_cidrs) and (database or has_link(config, site))
-
-
-def _has_any(config: AddonConfig, site: Site) -> bool:
-    """On the node's own network the addresses would be the node's."""
-    return site.docker_network and not on_node_network(config, site)
+    return bool(site.pod_cidrs) and site.docker_network and could_use(config, site)
 
 
 def missed(config: AddonConfig, site: Site) -> tuple[str, ...]:
