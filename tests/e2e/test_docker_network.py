@@ -133,7 +133,11 @@ async def test_the_page_is_served_over_restarts(guarded: Guarded) -> None:
     await asyncio.to_thread(node.kill_sandbox, pod["metadata"]["name"])
     await becomes(another_serves, what="the page is served after the loss", within=REST)
     pod = await guarded.pod()
-    assert (await supervisor.post(f"/addons/{GUARDED}/restart")).status == 200
+
+    async def restarts() -> bool:
+        return (await supervisor.post(f"/addons/{GUARDED}/restart")).status == 200
+
+    await becomes(restarts, what="the add-on restarts, once the job that brought it back has ended")
     await becomes(another_serves, what="the page is served after the add-on's restart", within=REST)
 
 
