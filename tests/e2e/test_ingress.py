@@ -57,7 +57,7 @@ async def greet(frame: FrameLocator, name: str) -> None:
 async def test_a_page_works_as_it_would_at_home(pages: str, browser: Page) -> None:
     """Files beside the page, events, a websocket and a form work below Home Assistant's address."""
     frame = await opened(browser)
-    assert await shown(frame, "script") == "loaded"
+    assert await becomes(lambda: shown(frame, "script"), what="the script has run") == "loaded"
     assert await frame.locator("h1").evaluate("one => getComputedStyle(one).color") == "rgb(1, 2, 3)"
     await moves(frame, "events")
     await moves(frame, "socket")
