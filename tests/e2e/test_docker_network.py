@@ -178,7 +178,7 @@ async def test_a_database_lets_addons_in(kubectl: Kubectl, supervisor: Superviso
         await becomes(turned_away, what="a client of the LAN is turned away")
 
     async def unpublished() -> bool:
-        return not await ports(kubectl)
+        return f"{DATABASE}/TCP" not in await ports(kubectl)
 
     await becomes(unpublished, what="the published port is withdrawn")
 
