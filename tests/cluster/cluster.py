@@ -2,7 +2,7 @@
 
 import json
 
-from . import binaries, clusterdns, footprint, images, packages, versions
+from . import binaries, clusterdns, footprint, images, metallb, packages, versions
 from .controlplane import ControlPlane, audit_of
 from .node import Node, kubectl
 from .steps import Context, together
@@ -20,7 +20,7 @@ def up(ctx: Context, *, bare: bool, for_tests: bool = False) -> None:
     with ctx.step("what is there before us") as step:
         footprint.remember(step, ctx.paths)
     packages.etcd(ctx)
-    builds = [lambda: binaries.ensure(ctx)]
+    builds = [lambda: _programs(ctx, for_tests=for_tests)]
     if not bare:
         builds.append(lambda: images.build(ctx, for_tests=for_tests))
     together(*builds)
@@ -54,6 +54,12 @@ def status(ctx: Context) -> int:
         state = "ready" if ready == ["True"] else pod["status"]["phase"]
         ctx.console.say(f"{state:>9}  {pod['metadata']['namespace']}/{pod['metadata']['name']}")
     return 0
+
+
+def _programs(ctx: Context, *, for_tests: bool) -> None:
+    binaries.ensure(ctx)
+    if for_tests:
+        metallb.made(ctx)
 
 
 def _plane(ctx: Context, local: Node) -> None:

