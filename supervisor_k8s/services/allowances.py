@@ -3,13 +3,11 @@ where we run: the namespace's Pod Security level, or a policy, may forbid it, an
 when we start and every hour.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from supervisor_k8s.errors import ClusterError
 from supervisor_k8s.model.allowance import class_of
 from supervisor_k8s.model.desired.security import trial_pods
 from supervisor_k8s.model.intent import Manifest
@@ -17,6 +15,7 @@ from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.model.nodes import NodeFacts, node_facts
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
+from supervisor_k8s.waits import unsaid
 
 _LOGGER = logging.getLogger(__name__)
 START_WAIT = 10.0
@@ -59,11 +58,8 @@ class Allowances:
         """To be called before the first add-on starts. A cluster that does not say keeps nobody from starting, and
         holds us up for `wait` seconds at most: what is allowed is then taken for possible, until the next look.
         """
-        try:
-            async with asyncio.timeout(self._wait):
-                await self._ask()
-        except (ClusterError, TimeoutError) as error:
-            why = str(error) or "the Kubernetes API server did not answer in time"
+        why = await unsaid(self._ask(), within=self._wait)
+        if why is not None:
             _LOGGER.warning("Whether the cluster lets add-ons have what is allowed is not known yet: %s", why)
 
     async def check(self) -> Sequence[Fault]:

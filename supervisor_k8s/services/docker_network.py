@@ -4,20 +4,20 @@ What was found is remembered, for a start of ours at which the cluster does not 
 starts at once, add-ons are to be as they were.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from supervisor_k8s.errors import ClusterError, StateFileError
+from supervisor_k8s.errors import StateFileError
 from supervisor_k8s.model.addon import AddonConfig
 from supervisor_k8s.model.desired.docker_network import DATABASE, could_use, merged, trial_pod
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.issue import Cause, Context, Fault
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import Live
+from supervisor_k8s.waits import unsaid
 
 _LOGGER = logging.getLogger(__name__)
 START_WAIT = 3.0
@@ -83,12 +83,9 @@ class DockerNetwork:
         former = self._to.former()
         if former is not None and self._choice != "off":
             self._on, self._pod_cidrs = True, merged(former if self._given is None else self._given)
-        try:
-            async with asyncio.timeout(self._wait):
-                await self.check()
-        except (ClusterError, TimeoutError) as error:
+        why = await unsaid(self.check(), within=self._wait)
+        if why is not None:
             now = "on" if self._on else "off"
-            why = str(error) or "the Kubernetes API server did not answer in time"
             _LOGGER.warning("Docker's network for add-ons stays %s until the cluster is asked again: %s", now, why)
 
     async def check(self) -> Sequence[Fault]:

@@ -7,6 +7,7 @@ whole or not at all.
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -115,8 +116,22 @@ def program(paths: Paths, name: str) -> Path:
 def ensure(ctx: Context, *builds: Build) -> None:
     """Build what is not in the cache, one after the other: each uses all processors."""
     for build in builds or ALL:
-        with ctx.step(f"Go: {build.name} {build.version}", advice=ADVICE) as step:
-            once(build.directory(ctx.paths), step, partial(_make, ctx, step, build))
+        kept(ctx, build.directory(ctx.paths), f"Go: {build.name} {build.version}", partial(_make, build))
+
+
+def kept(ctx: Context, target: Path, what: str, make: Callable[[Context, Step, Path], None]) -> Path:
+    """A folder of the cache, in a step of this name; made when it is not there."""
+    with ctx.step(what, advice=ADVICE) as step:
+        once(target, step, partial(make, ctx, step))
+    return target
+
+
+def sources(ctx: Context, step: Step, module: str, *, aside: Path) -> Path:
+    """A module as its project publishes it, such as example.com/one@v1.2.3, where Go keeps it; not to be written to.
+    `aside` is a folder without a module of its own.
+    """
+    found: str = json.loads(step.run([go(ctx.paths, step), "mod", "download", "-json", module], cwd=aside))["Dir"]
+    return Path(found)
 
 
 def once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
@@ -136,7 +151,7 @@ def once(target: Path, step: Step, make: Callable[[Path], None]) -> None:
             shutil.rmtree(new, ignore_errors=True)
 
 
-def _make(ctx: Context, step: Step, build: Build, target: Path) -> None:
+def _make(build: Build, ctx: Context, step: Step, target: Path) -> None:
     tool = go(ctx.paths, step)
     environment = {"CGO_ENABLED": "1" if build.cgo else "0", "PATH": f"{tool.parent}:{os.environ['PATH']}"}
     if build.packages:

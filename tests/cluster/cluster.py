@@ -59,7 +59,7 @@ def status(ctx: Context) -> int:
 def _programs(ctx: Context, *, for_tests: bool) -> None:
     binaries.ensure(ctx)
     if for_tests:
-        metallb.made(ctx)
+        metallb.ensure(ctx)
 
 
 def _plane(ctx: Context, local: Node) -> None:

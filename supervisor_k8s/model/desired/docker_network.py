@@ -70,18 +70,22 @@ def could_use(config: AddonConfig, site: Site) -> bool:
     """Whether an add-on goes by these addresses, and could have them here. On the node's own network they would be the
     node's.
     """
-    serves = DATABASE in config.services or (config.ingress and config.startup != "once")
-    return serves and not on_node_network(config, site)
+    return (DATABASE in config.services or _stays_with_page(config)) and not on_node_network(config, site)
 
 
 def has_link(config: AddonConfig, site: Site) -> bool:
     """Whether a pod of this add-on has the sidecar."""
-    return site.docker_network and could_use(config, site) and config.ingress and config.startup != "once"
+    return site.docker_network and could_use(config, site) and _stays_with_page(config)
 
 
 def has_rule(config: AddonConfig, site: Site) -> bool:
     """Whether other pods appear in this add-on's as neighbours on Docker's network."""
     return bool(site.pod_cidrs) and site.docker_network and could_use(config, site)
+
+
+def _stays_with_page(config: AddonConfig) -> bool:
+    """Whether somebody may ask for a page of this add-on, which does not end by itself."""
+    return config.ingress and config.startup != "once"
 
 
 def missed(config: AddonConfig, site: Site) -> tuple[str, ...]:
