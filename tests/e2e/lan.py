@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.talk import talking
 
-from .house import Kubectl, becomes
+from .house import Kubectl, Supervisor, becomes
 
 SERVICE, ADDRESS = "ha-internal", "192.0.2.130"
 NAME = "home-lan"
@@ -50,6 +50,8 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flow:
 """
 CONNECTED, ALIVE = "20020000", "d000"
 """CONNACK and PINGRESP."""
+USER, PASSWORD = "sensor", "measures-in-the-garden"
+"""Of the client, at the broker."""
 
 
 class Talk:
@@ -77,10 +79,15 @@ class Lan:
         return await _run(*_INSIDE, *command)
 
     @asynccontextmanager
-    async def session(self, address: str, port: int, user: str, password: str) -> AsyncIterator[Talk]:
-        """A connection to a broker; the first thing heard is its CONNACK."""
-        async with self._talk(_SESSION, address, str(port), user, password) as talk:
+    async def session(self, address: str) -> AsyncIterator[Talk]:
+        """A connection to the broker of `start_broker`; the first thing heard is its CONNACK."""
+        async with self._talk(_SESSION, address, "1883", USER, PASSWORD) as talk:
             yield talk
+
+    async def connects(self, address: str) -> bool:
+        """Whether the broker takes a session."""
+        async with self.session(address) as session:
+            return await session.hear() == CONNECTED
 
     @asynccontextmanager
     async def flow(self, address: str, port: int) -> AsyncIterator[Talk]:
@@ -110,6 +117,14 @@ async def lan() -> AsyncIterator[Lan]:
         yield Lan()
     finally:
         await _run("ip", "netns", "delete", NAME)  # with it goes the wire, its other end too
+
+
+async def start_broker(supervisor: Supervisor, slug: str) -> None:
+    """With a login for the client."""
+    options = (await supervisor.get(f"/addons/{slug}/info")).data["options"]
+    login = {"username": USER, "password": PASSWORD}
+    assert (await supervisor.post(f"/addons/{slug}/options", options=options | {"logins": [login]})).status == 200
+    assert (await supervisor.post(f"/addons/{slug}/start")).status == 200
 
 
 async def ports(kubectl: Kubectl, service: str = SERVICE) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import versions
-from tests.cluster.metallb import DEFINITIONS
+from tests.cluster.metallb import DEFINITIONS, directory
 from tests.cluster.paths import from_environment
 from tests.free_ports import free_port
 from tests.talk import talking
@@ -30,7 +30,7 @@ _SPEAKER = (
 @asynccontextmanager
 async def metallb(addresses: str, logs: Path) -> AsyncIterator[None]:
     """It gives `addresses`, such as 192.168.77.130-192.168.77.139; what its programs say goes below `logs`."""
-    folder = from_environment().cache / "go" / f"metallb-{versions.METALLB}"
+    folder = directory(from_environment())
     kubectl, definitions = Kubectl(NAMESPACE), str(folder / DEFINITIONS)
     try:
         await kubectl.run("create", "namespace", NAMESPACE)

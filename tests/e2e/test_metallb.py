@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from .house import Kubectl, Supervisor, becomes
-from .lan import CONNECTED, SERVICE, Lan, lan
+from .lan import SERVICE, Lan, lan, start_broker
 from .metallb import metallb
 from .pages import PAGES
 
 POOL, ASKED, OUTSIDE = "192.168.77.130-192.168.77.139", "192.168.77.135", "192.168.77.200"
 """On the network of the LAN's client, which therefore asks on the wire who has such an address."""
 SETTING = "SUPERVISOR_K8S_INTERNAL_GATEWAY_ADDRESS"
-USER, PASSWORD = "sensor", "measures-in-the-garden"
 
 pytestmark = pytest.mark.skipif(os.environ.get("CLUSTER") == "external", reason="a LAN client here is behind this node")
 
@@ -32,25 +31,17 @@ async def test_metallb_gives_the_address_that_is_asked_for(
     """Where it cannot, there is an issue, until it can: then a broker answers there by TCP, and an add-on that takes
     datagrams by UDP.
     """
-    options = (await supervisor.get(f"/addons/{mosquitto}/info")).data["options"]
-    login = {"username": USER, "password": PASSWORD}
-    assert (await supervisor.post(f"/addons/{mosquitto}/options", options=options | {"logins": [login]})).status == 200
     network = {"9000/tcp": 9001, "9002/udp": 514}
     assert (await supervisor.post(f"/addons/{PAGES}/options", network=network)).status == 200
     assert (await supervisor.post(f"/addons/{PAGES}/restart")).status == 200
-    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
+    await start_broker(supervisor, mosquitto)
     try:
         await _asks_for(OUTSIDE, kubectl, supervisor)
         await becomes(lambda: _pending(supervisor), what="an issue about the address")
         await _asks_for(ASKED, kubectl, supervisor)
         await becomes(lambda: _given(kubectl), what="MetalLB gives the address")
         await becomes(lambda: _nothing_pending(supervisor), what="the issue goes")
-
-        async def connects() -> bool:
-            async with client.session(ASKED, 1883, USER, PASSWORD) as session:
-                return await session.hear() == CONNECTED
-
-        await becomes(connects, what="the broker answers on the LAN")
+        await becomes(lambda: client.connects(ASKED), what="the broker answers on the LAN")
         async with client.flow(ASKED, 514) as flow:
             assert await flow.say("temperature=21") == "temperature=21"
     finally:
@@ -69,13 +60,9 @@ async def _given(kubectl: Kubectl) -> bool:
 
 
 async def _pending(supervisor: Supervisor) -> bool:
-    return any(issue["reference"] == SERVICE for issue in await _issues(supervisor))
+    issues = (await supervisor.get("/resolution/info")).data["issues"]
+    return any(issue["reference"] == SERVICE for issue in issues)
 
 
 async def _nothing_pending(supervisor: Supervisor) -> bool:
     return not await _pending(supervisor)
-
-
-async def _issues(supervisor: Supervisor) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = (await supervisor.get("/resolution/info")).data["issues"]
-    return found

@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from .house import Kubectl, Supervisor, becomes
-from .lan import ADDRESS, ALIVE, CLIENT, CONNECTED, Lan, give_address, lan, ports
+from .lan import ADDRESS, ALIVE, CLIENT, CONNECTED, Lan, give_address, lan, ports, start_broker
 from .pages import GUARDED, PAGES, installed
-
-USER, PASSWORD = "sensor", "measures-in-the-garden"
 
 DIRECT = {"SUPERVISOR_K8S_INTERNAL_L4_MODE": "direct", "SUPERVISOR_K8S_INTERNAL_L4_LOCAL": "true"}
 WHO = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).headers['Peer'])"
@@ -39,18 +37,10 @@ async def test_a_client_on_the_lan_reaches_what_is_published(
     """A session with the broker and a flow of datagrams; the session lives on while other ports come and go; what is
     stopped is withdrawn, and with the last one everything.
     """
-    options = (await supervisor.get(f"/addons/{mosquitto}/info")).data["options"]
-    login = {"username": USER, "password": PASSWORD}
-    assert (await supervisor.post(f"/addons/{mosquitto}/options", options=options | {"logins": [login]})).status == 200
-    assert (await supervisor.post(f"/addons/{mosquitto}/start")).status == 200
+    await start_broker(supervisor, mosquitto)
     await give_address(kubectl)
-
-    async def connects() -> bool:
-        async with client.session(ADDRESS, 1883, USER, PASSWORD) as session:
-            return await session.hear() == CONNECTED
-
-    await becomes(connects, what="the broker answers on the LAN")
-    async with client.session(ADDRESS, 1883, USER, PASSWORD) as session:
+    await becomes(lambda: client.connects(ADDRESS), what="the broker answers on the LAN")
+    async with client.session(ADDRESS) as session:
         assert await session.hear() == CONNECTED
         for udp in (9002, 514):
             await publish(supervisor, tcp=None, udp=udp)
