@@ -38,8 +38,8 @@ check: ## Lint, format, types, and the arrows between the layers
 	@venv=$(VENV) && PATH="$$venv/bin:$$PATH" && \
 	ruff check && ruff format --check && mypy && PYTHONPATH=addons/git_pull/rootfs/app lint-imports
 
-test-fast: ## Checks, unit and contract tier: no root, no cluster
-	@tests/fast.sh $(MAKE) --no-print-directory check
+test-fast: ## Unit and contract tier: no root, no cluster
+	@tests/fast.sh
 
 test: check ## All tiers; makes the cluster when there is none (CLUSTER=external: uses yours)
 	@CLUSTER=$(CLUSTER) tests/cluster/test-all.sh

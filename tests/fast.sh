@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# fast.sh [COMMAND …]: unit and contract tier, as fast as the machine can: on all cores, with files in memory and
-# compiled tests kept. COMMAND runs beside the tests; what it says is shown after them, and it must succeed too.
+# Unit and contract tier, as fast as the machine can: side by side, with files in memory and compiled tests kept.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -14,14 +13,19 @@ fi
 TMPDIR=$(mktemp -d "$where/supervisor-k8s-fast.XXXXXX")
 export TMPDIR
 trap 'rm -rf "$TMPDIR" || true' EXIT
-said=$TMPDIR/said
-"${@:-true}" >"$said" 2>&1 &
-beside=$!
+
+tier() {
+	env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m pytest "$@"
+}
+
+# Each process of pytest spends seconds on importing what it finds, so the unit tier, whose tests are many and short, is
+# one. Contract tests wait, too: a process for each core, where tests of a module stay together, so what they share comes
+# up once; who has finished takes from who has not.
+said=$TMPDIR/unit.log
+tier tests/unit >"$said" 2>&1 &
+unit=$!
 code=0
-# Two processes more than there are cores: much of the time goes by in tests that wait for something.
-# Tests of a module stay together, so what they share comes up once; who has finished takes from who has not.
-env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m pytest -n $(($(nproc) + 2)) --dist worksteal \
-	tests/unit tests/contract || code=$?
-wait "$beside" || code=$?
+tier -n "$(nproc)" --dist worksteal tests/contract || code=$?
+wait "$unit" || code=$?
 cat "$said"
 exit "$code"

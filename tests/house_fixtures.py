@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from tests.contract.house import Home
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Who looks at what stands runs in its event loop."""
+    for item in items:
+        if "standing" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
+
+
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a git server with the repositories `core` and `other`."""

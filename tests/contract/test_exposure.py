@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.contract.house import Home, HouseCluster
-from tests.contract.test_troubles import BROKER
+from tests.contract.issues import BROKER
 
 WITHIN = 20.0
 MADE = {"Gateway": {"home-assistant", "ha-internal"}, "HTTPRoute": {"home-assistant", "home-assistant-redirect"}}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.contract.house import Home
-from tests.contract.test_troubles import BROKER, appears, apply, issues, reload, state, vanish, write
+from tests.contract.issues import BROKER, appears, apply, issues, reload, state, vanish, write
 
 SECOND = "local_second"
 CONFLICT = ("app_port_conflict", "addon", SECOND)

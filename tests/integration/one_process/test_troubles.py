@@ -1,63 +1,19 @@
 """What is wrong with add-ons and stores, from the fault to its end: by itself, by a suggestion, or dismissed."""
 
-import asyncio
 import shutil
 from typing import Any
 
 import pytest
-import yaml
 
 from supervisor_k8s.model import naming
 from supervisor_k8s.model.issue import Cause, Context, Fault
-from tests.contract.house import STORE, Home
-from tests.contract.test_notices import CREATE, DISMISS, hears
+from tests.contract.house import Home
+from tests.contract.issues import BROKER, appears, apply, issues, reload, state, vanish, write
 from tests.fakes import Behaviour
+from tests.integration.one_process.test_notices import CREATE, DISMISS, hears
 
-BROKER = "core_mosquitto"
 IMAGE = "example.test/amd64-app-mosquitto:7.1.0"
 NOWHERE = "git://127.0.0.1:9/nowhere"
-
-
-async def issues(home: Home) -> dict[tuple[str, str, str | None], dict[str, Any]]:
-    """By type, context and reference."""
-    found = (await home.raw("GET", "/resolution/info")).data["issues"]
-    return {(issue["type"], issue["context"], issue["reference"]): issue for issue in found}
-
-
-async def appears(home: Home, *key: str | None) -> dict[str, Any]:
-    """The issue, once it is there."""
-    async with asyncio.timeout(20):
-        while key not in (found := await issues(home)):
-            await asyncio.sleep(0.02)
-    return found[key]
-
-
-async def vanish(home: Home) -> None:
-    async with asyncio.timeout(20):
-        while await issues(home):
-            await asyncio.sleep(0.02)
-
-
-async def apply(home: Home, issue: dict[str, Any], kind: str) -> int:
-    """Apply one of the issue's suggestions; the status of the answer."""
-    found = (await home.raw("GET", f"/resolution/issue/{issue['uuid']}/suggestions")).data["suggestions"]
-    (uuid,) = [suggestion["uuid"] for suggestion in found if suggestion["type"] == kind]
-    return (await home.raw("POST", f"/resolution/suggestion/{uuid}")).status
-
-
-async def state(home: Home) -> str:
-    return str((await home.raw("GET", f"/addons/{BROKER}/info")).data["state"])
-
-
-def write(home: Home, folder: str, **manifest: Any) -> None:
-    """An add-on in the user's own folder."""
-    path = home.share / "addons" / "local" / folder / "config.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump({**STORE["panel"], "slug": folder, **manifest}))
-
-
-async def reload(home: Home) -> None:
-    assert (await home.raw("POST", "/store/reload")).status == 200
 
 
 async def fails_to_boot(home: Home) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from tests.contract.house import Home
-from tests.contract.test_core_proxy import OTHER, SLUG, dismiss, with_two
+from tests.integration.one_process.test_core_proxy import OTHER, SLUG, dismiss, with_two
 
 PATHS = ("/core/websocket", "/core/api/websocket", "/homeassistant/websocket", "/homeassistant/api/websocket")
 
