@@ -170,6 +170,13 @@ def ended(code: int, **more: str) -> dict[str, Any]:
     return {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error", **more}}
 
 
+def cleared_away(live: Mapping[str, Any]) -> dict[str, Any]:
+    """The same pod as its node reports it last: nothing runs any more, and only its folders are still to go."""
+    containers = live["spec"]["containers"]
+    statuses = [{"name": one["name"], "restartCount": 0, "state": ended(0)} for one in containers]
+    return {**live, "status": {**live["status"], "phase": "Succeeded", "containerStatuses": statuses}}
+
+
 def terminating(live: Mapping[str, Any]) -> dict[str, Any]:
     """The same object, being deleted."""
     return {**live, "metadata": {**live["metadata"], "deletionTimestamp": "2026-11-21T10:05:00Z"}}

@@ -28,7 +28,7 @@ import orjson
 
 from supervisor_k8s.model.intent import Manifest
 from supervisor_k8s.model.naming import LABEL_LAUNCH, LABEL_MANAGED
-from supervisor_k8s.model.status import Live, has_ended, is_gated, is_terminating, labels
+from supervisor_k8s.model.status import Live, has_ended, is_gated, is_terminating, labels, nothing_runs
 
 ANNOTATION_APPLIED = "io.hass.applied"
 """Hash of the manifest as it was last applied."""
@@ -89,12 +89,13 @@ def plan(live: Iterable[Live], workload: Workload) -> Plan:
 
 
 def next_pod(pods: Sequence[Live], workload: Workload) -> Live | None:
-    """The pod whose gate may be lifted now: the only pod of a workload that shall run, made from the template we want
-    (after a new launch the former pod may still wait at its gate).
+    """The pod whose gate may be lifted now: the only pod of a workload that shall run, beside those in which nothing
+    runs any more, made from the template we want (after a new launch the former pod may still wait at its gate).
     """
-    if not workload.running or len(pods) != 1:
+    rest = [pod for pod in pods if not nothing_runs(pod)]
+    if not workload.running or len(rest) != 1:
         return None
-    pod = pods[0]
+    pod = rest[0]
     return pod if _may_run(pod, workload) else None
 
 

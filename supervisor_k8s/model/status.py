@@ -33,6 +33,8 @@ FATAL_WAITS = frozenset(
 it stays."""
 FAILED_STARTS = frozenset({"StartError", "ContainerCannotRun"})
 """Reasons of a terminated container whose program was never executed."""
+LOST = "ContainerStatusUnknown"
+"""Reason of a container of which the kubelet says that it terminated because the runtime does not know it."""
 PROVES_PULLED = frozenset({"CreateContainerError", "RunContainerError", "CreateContainerConfigError"})
 SIGKILLED = 137
 """Exit code of a program that was killed with its container."""
@@ -197,6 +199,20 @@ def is_terminating(live: Live) -> bool:
     return live.get("metadata", {}).get("deletionTimestamp") is not None
 
 
+def nothing_runs(pod: Live) -> bool:
+    """Whether nothing of a pod that is being deleted runs any more, nor ever will: its node only clears away.
+
+    The kubelet sets a final phase when it has seen the end of every container and of the sandbox; a Deployment with the
+    strategy Recreate goes by the same. Not by others' word alone: of a container that was only lost nobody knows, and
+    in the node's own process namespace a program's children may end after it.
+    """
+    if not is_terminating(pod) or pod.get("status", {}).get("phase") not in {"Succeeded", "Failed"}:
+        return False
+    ends = [status["state"].get("terminated", {}).get("reason", LOST) for status in container_statuses(pod)]
+    expected = [*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]]
+    return len(ends) == len(expected) and LOST not in ends and not pod["spec"].get("hostPID")
+
+
 def is_gated(pod: Live) -> bool:
     """Whether the pod waits for us to let it be scheduled."""
     return bool(pod.get("spec", {}).get("schedulingGates"))
@@ -258,7 +274,7 @@ def _sandbox_lost(pod: Live) -> str | None:
     if hold.get("restartCount", 0) > 0 or "terminated" in hold.get("state", {}):
         return "the pod was lost with its node's container runtime"
     program: Live = _container(pod, ADDON_CONTAINER).get("state", {}).get("terminated") or {}
-    if program.get("reason") == "ContainerStatusUnknown":
+    if program.get("reason") == LOST:
         return "the node lost the container"
     return None
 

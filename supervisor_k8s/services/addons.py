@@ -47,7 +47,7 @@ from supervisor_k8s.model.launch import (
     with_ingress_port,
 )
 from supervisor_k8s.model.site import Site
-from supervisor_k8s.model.status import AddonState, Status, labels, observe_addon, pod_address
+from supervisor_k8s.model.status import AddonState, Status, labels, nothing_runs, observe_addon, pod_address
 from supervisor_k8s.reconcile import PASSING, Cluster, Live, Workload
 from supervisor_k8s.state.records import Records
 
@@ -222,7 +222,7 @@ class Addons:
         await self.pass_through(slug, replace(intent, wanted=Wanted.STOPPED, failure=None))
 
     async def restart(self, slug: str, parts: Parts = at_once) -> None:
-        """Stop, wait for the pod to be gone, start with a new launch."""
+        """Stop, wait until nothing runs, start with a new launch."""
         await self._renew(slug, self._deadline(), parts)
 
     async def bring_back(self, slug: str) -> None:
@@ -331,11 +331,14 @@ class Addons:
 
     async def _take_down(self, slug: str, intent: Intent) -> None:
         await self.intend(slug, intent)
-        await self._emptied(slug)
+        if intent.wanted is Wanted.RELAUNCH:
+            await self._pods_end(slug, lambda: [pod for pod in self.pods(slug) if not nothing_runs(pod)])
+        else:
+            await self._emptied(slug)
 
     async def _emptied(self, slug: str) -> None:
-        """Wait until nothing runs; the token's Secret goes with the last pod."""
-        await self._pods_gone(slug)
+        """Wait until no pod is left; the token's Secret goes with the last one."""
+        await self._pods_end(slug, lambda: self.pods(slug))
         with contextlib.suppress(*PASSING):  # the loop tries again
             await self._converge(addon_key(slug))
 
@@ -419,16 +422,16 @@ class Addons:
         await self._records.remove_addon(slug)
         self._to.intent_changed(slug)
 
-    async def _pods_gone(self, slug: str) -> None:
-        pods = self.pods(slug)
-        grace = max((pod["spec"].get("terminationGracePeriodSeconds", 0) for pod in pods), default=0)
+    async def _pods_end(self, slug: str, left: Callable[[], Sequence[Live]]) -> None:
+        """Wait until none is left."""
+        grace = max((pod["spec"].get("terminationGracePeriodSeconds", 0) for pod in left()), default=0)
         within = grace + self._patience.stop
         try:
-            await self._cluster.until(lambda: not self.pods(slug) or None, within=within)
+            await self._cluster.until(lambda: not left() or None, within=within)
         except TookTooLongError:
-            left = ", ".join(pod["metadata"]["name"] for pod in self.pods(slug))
+            names = ", ".join(pod["metadata"]["name"] for pod in left())
             raise TookTooLongError(
-                f"App {slug}: pod {left} has not ended after {within:.0f} seconds; this goes on once it has"
+                f"App {slug}: pod {names} has not ended after {within:.0f} seconds; this goes on once it has"
             ) from None
 
     async def _record(self, slug: str, intent: Intent) -> None:

@@ -221,6 +221,23 @@ async def test_a_restart_writes_options_once_the_old_pod_is_gone(house: House) -
     assert house.options_file() == {"name": "new"}
 
 
+async def test_a_restart_waits_for_programs_not_for_nodes(house: House) -> None:
+    """Once nothing of the old pod runs, the new one starts, although the node has not cleared away the old one."""
+    await house.install()
+    await house.start()
+    house.cluster.slow_stop = True
+    former = house.pods()[0]["metadata"]["name"]
+    restart = asyncio.create_task(house.restart())
+    await house.cluster.stopping(former)
+    assert not restart.done()
+    over = builders.cleared_away(house.pods()[0])["status"]
+    house.cluster.set_status("Pod", former, **over)
+    await restart
+    assert (house.state(), len(house.pods())) == (AddonState.STARTED, 2)
+    house.cluster.end(former)
+    assert (house.state(), len(house.pods())) == (AddonState.STARTED, 1)
+
+
 async def test_a_program_that_ends(house: House) -> None:
     """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced. Its Secret
     does not stay: without it, nobody can run the program once more in that pod.

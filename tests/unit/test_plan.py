@@ -4,6 +4,7 @@ from typing import Any
 
 from supervisor_k8s.model.naming import GATE, LABEL_LAUNCH, addon_labels
 from supervisor_k8s.model.plan import Plan, Workload, covers, leftovers, next_pod, plan, stamped
+from tests import builders
 
 LABELS = addon_labels("core_mosquitto")
 LAUNCH = "0123abcd"
@@ -156,6 +157,14 @@ def test_gate_stays() -> None:
     assert next_pod([pod(gated=False)], wanted) is None
     assert next_pod([pod(deletionTimestamp="now")], wanted) is None
     assert next_pod([], wanted) is None
+
+
+def test_gate_while_a_node_clears_away() -> None:
+    """A pod in which nothing runs any more keeps nobody waiting, one whose program still ends does."""
+    waiting, former = pod("new"), builders.terminating(builders.pod("core_mosquitto"))
+    assert next_pod([waiting, former], workload(deployment())) is None
+    assert next_pod([waiting, builders.cleared_away(former)], workload(deployment())) is waiting
+    assert next_pod([builders.cleared_away(former)], workload(deployment())) is None
 
 
 def test_ended_pod_in_the_way() -> None:

@@ -10,13 +10,14 @@ from supervisor_k8s.model.status import (
     PullState,
     Status,
     current_pod,
+    nothing_runs,
     observe_addon,
     observe_core,
     observe_pull,
     pod_address,
     running_container,
 )
-from tests.builders import condition, ended, intent, pod, running, terminating, waiting
+from tests.builders import cleared_away, condition, ended, intent, pod, running, terminating, waiting
 
 CREATING = waiting("ContainerCreating")
 
@@ -307,3 +308,32 @@ def test_the_newest_pod_counts() -> None:
     old, new = pod(), pod()
     new["metadata"]["creationTimestamp"] = "2026-11-21T12:00:00Z"
     assert current_pod([new, old]) is new
+
+
+def test_nothing_runs_in_a_pod_that_is_cleared_away() -> None:
+    """A pod that is being deleted, with a final phase and the end of every container, runs nothing any more."""
+    assert nothing_runs(terminating(cleared_away(pod())))
+
+
+LOST = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}
+OVER = terminating(cleared_away(pod()))
+
+
+@pytest.mark.parametrize(
+    "doubtful",
+    [
+        pytest.param(cleared_away(pod()), id="not being deleted"),
+        pytest.param(terminating(pod(program=ended(0), hold=ended(0))), id="no final phase"),
+        pytest.param(terminating(pod(phase="Failed")), id="evicted, and its containers still end"),
+        pytest.param(terminating(pod(phase="Failed", program=ended(0))), id="one container still runs"),
+        pytest.param(terminating(pod(phase="Failed", program=LOST, hold=ended(0))), id="a container was lost"),
+        pytest.param(terminating(pod(phase="Failed", containerStatuses=[])), id="nobody told of containers"),
+        pytest.param(
+            {**OVER, "spec": {**OVER["spec"], "initContainers": [{"name": "setup"}]}}, id="an init container is missing"
+        ),
+        pytest.param({**OVER, "spec": {**OVER["spec"], "hostPID": True}}, id="among the node's processes"),
+    ],
+)
+def test_a_pod_of_which_it_is_not_certain_may_run(doubtful: dict[str, Any]) -> None:
+    """Without its node's word for the end of every container, a pod may still run."""
+    assert not nothing_runs(doubtful)

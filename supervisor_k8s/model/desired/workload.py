@@ -115,7 +115,7 @@ def _pod_template(config: AddonConfig, launch: AddonLaunch, site: Site) -> Manif
         "hostname": naming.pod_hostname(config.slug),
         "subdomain": naming.ADDONS_SERVICE,
         **pod_dns(site),
-        # One pod at a time: the gate is lifted when no other pod of this add-on exists.
+        # One pod at a time: the gate is lifted when nothing runs in any other pod of this add-on.
         "schedulingGates": [{"name": naming.GATE}],
         "nodeSelector": {"kubernetes.io/arch": KUBERNETES_ARCH.get(site.arch, site.arch)},
         "enableServiceLinks": False,
