@@ -1,8 +1,8 @@
 """Logs, live from the pods and from what was kept: the boots of a workload, and their entries.
 
 A boot is a run of the program: what the journal of a machine keeps from start to start. The latest one is read from
-the pod; the one before it, too, when it ended in the same pod; all others are files. A workload that never ran has
-none, and that is no error.
+the pod; the one before it, too, when it ended in the same pod, or in one that its node still clears away and whose log
+is not kept yet; all others are files. A workload that never ran has none, and that is no error.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from supervisor_k8s.errors import (
 from supervisor_k8s.model.intent import CORE_KEY
 from supervisor_k8s.model.log import Cursor, Entry, Reader, Window
 from supervisor_k8s.model.program import OWN_KEY, Run, pod_that_counts, program_of, run_of
-from supervisor_k8s.model.status import Live
+from supervisor_k8s.model.status import Live, nothing_runs
 from supervisor_k8s.state.log_files import LogFiles
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -83,6 +83,7 @@ class Logs:
         there = [] if run is None else [Boot(run.id, run)]
         if run is not None and run.before is not None and run.before.id not in kept:
             there.append(Boot(run.before.id, run, previous=True))
+        there += [Boot(over.id, over) for over in self._over(key) if over != run and over.id not in kept]
         return (*there, *(Boot(name, ended=end) for name, end in kept.items() if run is None or name != run.id))
 
     async def boot(self, key: str, wanted: str) -> Boot | None:
@@ -235,6 +236,14 @@ class Logs:
         labels, container = program_of(key)
         pod = pod_that_counts(self._cluster.select("Pod", labels))
         return None if pod is None else run_of(pod, container)
+
+    def _over(self, key: str) -> Sequence[Run]:
+        """Runs in pods that are cleared away."""
+        if key == OWN_KEY:
+            return ()
+        labels, container = program_of(key)
+        pods = self._cluster.select("Pod", labels)
+        return [run for pod in pods if nothing_runs(pod) and (run := run_of(pod, container))]
 
     def _goes_on(self, key: str, run: Run) -> bool:
         """Whether the run has not ended; our own has not, or nobody would ask."""

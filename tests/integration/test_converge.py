@@ -116,6 +116,23 @@ async def test_one_pod_at_a_time(house: House, others: Others) -> None:
     assert await house.admitted(other_than=former) != former
 
 
+async def test_node_clears_away(house: House, others: Others) -> None:
+    """Once nothing runs in the pod that terminates, its replacement may run, although the pod is still there."""
+    house.want(gated())
+    await house.reconciler.converge(KEY)
+    former = await house.admitted()
+    await others.run(former)
+    await others.delete("Pod", former)
+    await house.until(lambda: len(house.pods()) == 2 or None)
+    ended = {"name": "addon", "image": "a:1", "imageID": "", "ready": False, "restartCount": 0}
+    ended["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
+    status = {"phase": "Succeeded", "containerStatuses": [ended]}
+    await others.change("Pod", former, {"status": status}, part="/status")
+    assert await house.admitted(other_than=former) != former
+    assert former in [_name(pod) for pod in house.pods()]
+    await others.end(former)
+
+
 async def test_evicted(house: House, others: Others) -> None:
     """The remains of an evicted pod do not keep its replacement waiting for ever."""
     house.want(gated())

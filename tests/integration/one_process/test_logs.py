@@ -9,13 +9,16 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from supervisor_k8s.model.status import current_pod
+from tests import builders
 from tests.contract.house import Home
 
 SLUG = "core_mosquitto"
 
 
 def say(home: Home, *lines: str) -> None:
-    (pod,) = home.cluster.pods(io__hass__addon=SLUG)
+    pod = current_pod(home.cluster.pods(io__hass__addon=SLUG))
+    assert pod is not None
     home.cluster.say(pod["metadata"]["name"], "addon", *lines)
 
 
@@ -277,6 +280,24 @@ async def test_boots_have_ids(talking: Home) -> None:
     refused = await talking.raw("GET", "/core/logs/boots/-2")
     assert (refused.status, refused.text) == (400, "Logs only contain 2 boots")
     assert (await talking.raw("GET", "/core/logs/boots/last")).status == 400
+
+
+async def test_a_restart_whose_old_pod_is_still_there(talking: Home) -> None:
+    """The run before it can be read at once, from the old pod, and stays when that is gone."""
+    path = f"/addons/{SLUG}/logs"
+    talking.cluster.slow_stop = True
+    (former,) = talking.cluster.pods(io__hass__addon=SLUG)
+    name = former["metadata"]["name"]
+    restarting = asyncio.ensure_future(talking.raw("POST", f"/addons/{SLUG}/restart"))
+    await talking.cluster.stopping(name)
+    talking.cluster.set_status("Pod", name, **builders.cleared_away(former)["status"])
+    assert (await restarting).status == 200
+    say(talking, "second run")
+    assert len(await lines(talking, f"{path}/boots/-1")) == 100
+    assert await lines(talking, f"{path}/boots/0") == await lines(talking, path) == ["second run"]
+    talking.cluster.end(name)
+    assert await becomes(talking, f"{path}/boots/-1?no_colors", "line 149")
+    assert (await talking.raw("GET", f"{path}/boots/-2")).status == 400
 
 
 async def test_runs_in_one_pod_are_kept(home: Home) -> None:
