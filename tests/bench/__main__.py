@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.bench import boot, house, info, names, pages, process, pulls, store, streams
+from tests.bench import boot, house, info, names, pages, ports, process, pulls, store, streams
 from tests.bench.figure import Figure, NotRun, as_json, progress, table
 
 SECTIONS = (
@@ -22,6 +22,7 @@ SECTIONS = (
     "process",
     "names",
     "ingress",
+    "ports",
     "git_pull",
     "cluster",
     "boot",
@@ -42,6 +43,7 @@ def main() -> int:
         "process": lambda: process.running(starts=options.starts, idle=options.idle),
         "names": lambda: names.looking_up(rounds=options.rounds),
         "ingress": lambda: pages.passing(rounds=options.rounds),
+        "ports": lambda: ports.reaching(rounds=options.rounds),
         "git_pull": lambda: pulls.pulling(rounds=options.rounds),
         "cluster": lambda: house.living(rounds=options.rounds, starts=options.starts, delay=options.delay),
         "boot": lambda: boot.coming_up(rounds=max(1, options.rounds // 4)),

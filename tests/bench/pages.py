@@ -6,15 +6,15 @@ import asyncio
 import json
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 import aiohttp
 
-from tests.bench.figure import Figure, NotRun, Pairs, progress, spread
+from tests.bench.figure import Figure, NotRun, Pairs, spread
 from tests.bench.house import OURS
-from tests.bench.wire import Wire, latency, time_each
+from tests.bench.ways import Way, each_in_turn
+from tests.bench.wire import latency, time_each
 from tests.cluster import paths
 from tests.e2e.house import NAMESPACE, Kubectl, Supervisor
 from tests.e2e.pages import PAGES, installed
@@ -53,26 +53,8 @@ http {
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """How the page is reached."""
-
-    host: str
-    port: int
-    prefix: str = "/"
-    cookie: str = ""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return {"Cookie": self.cookie} if self.cookie else {}
-
-    def wire(self, size: int) -> Wire:
-        return Wire(self.port, f"{self.prefix}sized?bytes={size}", host=self.host, headers=self.headers)
-
-
 type Ways = Sequence[Way]
 """Direct, through nginx, through us."""
-type Measure = Callable[[Way], Awaitable[float]]
 
 
 async def passing(*, rounds: int) -> list[Figure | NotRun]:
@@ -88,10 +70,10 @@ async def passing(*, rounds: int) -> list[Figure | NotRun]:
         supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
         await stack.enter_async_context(installed(supervisor))
         ways = await stack.enter_async_context(_ways(kubectl, supervisor))
-        latencies = await _in_turn(ways, _latency, rounds=rounds, say="1 kB")
-        several = await _in_turn(ways, _several, rounds=rounds, say="1 kB, many at once")
-        large = await _in_turn(ways, _large, rounds=max(3, rounds // 3), say="100 MB")
-        trips = await _in_turn(ways, lambda way: _round_trip(session, way), rounds=rounds, say="websocket")
+        latencies = await each_in_turn(ways, _latency, rounds=rounds, say="ingress, 1 kB")
+        several = await each_in_turn(ways, _several, rounds=rounds, say="ingress, 1 kB, many at once")
+        large = await each_in_turn(ways, _large, rounds=max(3, rounds // 3), say="ingress, 100 MB")
+        trips = await each_in_turn(ways, lambda way: _round_trip(session, way), rounds=rounds, say="ingress, websocket")
     return [
         _longer("ingress: 1 kB through us, longer than through nginx", latencies),
         _times("ingress: 1 kB, many at once, time for each by nginx'", several, unit="ms", scale=1000),
@@ -131,18 +113,6 @@ async def _session(kubectl: Kubectl) -> str:
     answer = await kubectl.run("exec", "homeassistant-0", "-c", "homeassistant", "--", "sh", "-c", ask)
     session: str = json.loads(answer)["data"]["session"]
     return session
-
-
-async def _in_turn(ways: Ways, measure: Measure, *, rounds: int, say: str) -> list[list[float]]:
-    """For each way what it took, one way after the other; a first round does not count."""
-    taken: list[list[float]] = [[] for _ in ways]
-    for number in range(rounds + 1):
-        progress(f"ingress, {say}: {f'round {number} of {rounds}' if number else 'warm-up'}")
-        for values, way in zip(taken, ways, strict=True):
-            seconds = await measure(way)
-            if number:
-                values.append(seconds)
-    return taken
 
 
 async def _latency(way: Way) -> float:

@@ -25,6 +25,8 @@ from tests.talk import talking
 
 PATIENCE = 60.0
 SESSIONS, CHANGES = 100, 50
+MANY = 9_500
+"""Where a process may have 20,000 files, two for each session; the proxy has room for more."""
 BROKER = 18830
 MQTT = Exposure(1883, "tcp", "127.0.0.1", BROKER)
 NOBODY = "65534:65534"
@@ -42,7 +44,9 @@ exit
 # Clients of the broker. For each line, two ports: the first must answer, the second must not; then everybody is asked
 # whether they are still there, and how many are is told.
 CLIENTS = """
-import socket, sys, time
+import os, resource, socket, sys, time
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 def session(port, number):
     body = b"\\0\\x04MQTT\\x04\\x02\\0\\0" + len(name := b"lan-%d" % number).to_bytes(2, "big") + name
     client = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -156,6 +160,22 @@ async def container(inside: str, root: Path, shown: Path, at: str, *command: str
 
 
 @asynccontextmanager
+async def broker_behind(roots: Roots, folder: Path) -> AsyncIterator[tuple[str, Volume]]:
+    """The network where the proxy has published the broker, and the proxy's configuration."""
+    volume = Volume(folder / "volume")
+    volume.folder.mkdir(mode=0o755)
+    volume.show(nginx_text([MQTT], {}))
+    broker, proxy = await roots.of(images.MOSQUITTO), await roots.of(images.SUPERVISOR)
+    relay = (f"--userspec={NOBODY}", str(proxy), "/usr/bin/relay", CONTAINER)
+    async with AsyncExitStack() as stack:
+        inside = await stack.enter_async_context(network())
+        started = ("mosquitto", "-p", str(BROKER))
+        await stack.enter_async_context(container(inside, broker, folder, "/mnt", str(broker), *started))
+        await stack.enter_async_context(container(inside, proxy, volume.folder, DIRECTORY, *relay))
+        yield inside, volume
+
+
+@asynccontextmanager
 async def clients(inside: str, count: int) -> AsyncIterator["Clients"]:
     """So many sessions with the broker, by its published port."""
     there = ("/usr/bin/nsenter", f"--net=/run/netns/{inside}")
@@ -180,21 +200,20 @@ class Clients:
 @pytest.mark.timeout(600)
 async def test_no_session_is_cut_while_other_ports_come_and_go(roots: Roots, tmp_path: Path) -> None:
     """A hundred sessions of MQTT live through fifty changes; each new port answers, and the one before is withdrawn."""
-    volume = Volume(tmp_path / "volume")
-    volume.folder.mkdir(mode=0o755)
-    volume.show(nginx_text([MQTT], {}))
-    broker, proxy = await roots.of(images.MOSQUITTO), await roots.of(images.SUPERVISOR)
-    async with AsyncExitStack() as stack:
-        inside = await stack.enter_async_context(network())
-        started = ("mosquitto", "-p", str(BROKER))
-        await stack.enter_async_context(container(inside, broker, tmp_path, "/mnt", str(broker), *started))
-        relay = (f"--userspec={NOBODY}", str(proxy), "/usr/bin/relay", CONTAINER)
-        await stack.enter_async_context(container(inside, proxy, volume.folder, DIRECTORY, *relay))
-        sessions = await stack.enter_async_context(clients(inside, SESSIONS))
+    async with broker_behind(roots, tmp_path) as (inside, volume), clients(inside, SESSIONS) as sessions:
         assert await sessions.alive() == SESSIONS
         for port in range(20000, 20000 + CHANGES):
             volume.show(nginx_text([MQTT, Exposure(port, "tcp", "127.0.0.1", BROKER)], {}))
             assert await sessions.alive(f"{port} {port - 1}") == SESSIONS
+
+
+@pytest.mark.timeout(600)
+async def test_there_is_room_for_thousands(roots: Roots, tmp_path: Path) -> None:
+    """As many sessions as that live at once, and one more client is let in."""
+    async with broker_behind(roots, tmp_path) as (inside, _), clients(inside, MANY) as sessions:
+        assert await sessions.alive() == MANY
+        async with clients(inside, 1) as one_more:
+            assert await one_more.alive() == 1
 
 
 async def _ip(*arguments: str) -> None:

@@ -72,9 +72,10 @@ _KNOWN: Mapping[int, str] = {
 }
 """By the add-on's own port: names, time and SNMP; traps, syslog, flows and statsd; tunnels, Matter and CoAP."""
 
-# Old workers serve their connections on after a reload, for a day at most: each takes some megabytes.
+# Room for more than 10,000 clients. Old workers serve theirs on after a reload, for a day at most: each takes some
+# megabytes, most of them for that room.
 _NGINX = Environment(undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False).from_string(  # noqa: S701
-    head("worker_shutdown_timeout 24h;", files=16384, connections=8192)
+    head("worker_shutdown_timeout 24h;", files=43008, connections=21504)
     + """
     server {
         listen {{ ready_port }};
