@@ -105,10 +105,12 @@ class GitServer:
                 self.hold.set()
 
     def allowed(self, header: str | None) -> bool:
-        if self.login is None:
-            return True
-        wanted = base64.b64encode(":".join(self.login).encode()).decode()
-        return header == f"Basic {wanted}"
+        return self.login is None or header == self.header
+
+    @property
+    def header(self) -> str:
+        """What whoever is let in shows."""
+        return f"Basic {base64.b64encode(':'.join(self.login or ()).encode()).decode()}"
 
     def _handler(outer) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler's own self is the other one
         class Handler(BaseHTTPRequestHandler):
@@ -143,8 +145,9 @@ class GitServer:
 
     def _offered(self, body: bytes) -> bytes:
         """The answer to a batch request."""
+        let_in = {"header": {"Authorization": self.header}} if self.login else {}
         objects = [
-            {**one, "actions": {"download": {"href": f"{self.url}/{_CONTENT}/{one['oid']}"}}}
+            {**one, "actions": {"download": {"href": f"{self.url}/{_CONTENT}/{one['oid']}", **let_in}}}
             if one["oid"] in self.contents
             else {**one, "error": {"code": 404, "message": "is not there"}}
             for one in json.loads(body)["objects"]

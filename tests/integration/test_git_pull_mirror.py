@@ -184,34 +184,3 @@ def contents(name: str) -> list[bytes]:
         with contextlib.suppress(OSError):
             found.append(path.read_bytes())
     return found
-
-
-SSH = """#!/bin/sh
-# Stands for the ssh program: notes what it was given, and runs what it was to run on the other side.
-for argument; do
-  case $before in -i) echo "key $(stat -c %a "$argument") $(cat "$argument")" >> RECORD;; esac
-  case $argument in UserKnownHostsFile=*) cat "${argument#*=}" >> RECORD;; esac
-  before=$argument
-done
-echo "$@" >> RECORD
-exec sh -c "$before"
-"""
-
-
-async def test_ssh(repository: Repository, mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only known servers are trusted; the key is in a file that is ours alone, and gone afterwards."""
-    record, program = tmp_path / "record", tmp_path / "bin" / "ssh"
-    program.parent.mkdir()
-    program.write_text(SSH.replace("RECORD", str(record)))
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    known = "git.example.com ssh-ed25519 AAAAexample"
-    source = Source(url=f"git@git.example.com:{repository.path}", branch="main", key="KEY\n", known_hosts=(known,))
-    assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
-    said = record.read_text()
-    assert "key 600 KEY" in said
-    assert known in said
-    assert "github.com ssh-ed25519" in said
-    arguments = said.splitlines()[-1].split()
-    assert {"StrictHostKeyChecking=yes", "BatchMode=yes", "git@git.example.com"} <= set(arguments)
-    assert not Path(arguments[arguments.index("-i") + 1]).exists()

@@ -1,5 +1,6 @@
 """The Git pull add-on fetches what a commit only points to: submodules and LFS, from a real git server."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ class Reader:
         commit = await self.mirror.fetch(self.source)
         await self.mirror.complete(self.source, commit)
         return read_tree(await self.mirror.listing(commit)).files
+
+    async def live(self, before: str | None) -> str:
+        """What is fetched now becomes live in its place."""
+        await self.tree()
+        commit = await self.mirror.fetched()
+        await self.mirror.hold(commit, before=before)
+        return commit
 
     async def files(self) -> dict[str, bytes]:
         tree = await self.tree()
@@ -143,6 +151,62 @@ async def test_lfs(git_server: GitServer, repository: Repository, reader: Reader
     again = Mirror(tmp_path / "mirror.git")
     await again.prune()
     assert (await Reader(again, reader.source, reader.folder).files())["www/film.mp4"] == FILM
+
+
+def stored(mirror: Mirror) -> int:
+    """Bytes that it takes."""
+    return sum(path.stat().st_size for path in mirror.git.path.rglob("*") if path.is_file())
+
+
+async def test_contents_that_nobody_needs(git_server: GitServer, repository: Repository, reader: Reader) -> None:
+    """Ten changes of a large file leave what is live, what was live before it, and what is to come; an older one is
+    fetched again when it is wanted.
+    """
+    chance, size, before = random.Random(9), 400_000, None
+    films = [chance.randbytes(size) for _ in range(10)]
+    for film in films:
+        repository.commit({".gitattributes": ATTRIBUTES, "www/film.mp4": git_server.keep(film)})
+        before = await reader.live(before)
+    assert 2 * size < stored(reader.mirror) < 4 * size
+    git(repository.path, "reset", "--quiet", "--hard", "HEAD~8")
+    assert (await reader.files())["www/film.mp4"] == films[1]
+    repository.commit({".gitattributes": "", "www/film.mp4": None})
+    for text in ("a", "b", "c"):
+        repository.commit({"configuration.yaml": text})
+        before = await reader.live(before)
+    assert stored(reader.mirror) < size
+
+
+async def test_a_content_that_is_damaged(git_server: GitServer, repository: Repository, reader: Reader) -> None:
+    """It becomes no file; the next pass fetches it again."""
+    repository.commit({".gitattributes": ATTRIBUTES, "www/film.mp4": git_server.keep(FILM)})
+    tree = await reader.tree()
+    (kept,) = (reader.mirror.git.path / "contents").iterdir()
+    kept.write_bytes(b"damaged")
+    with pytest.raises(GitError, match=r"film\.mp4 was damaged"):
+        await reader.mirror.write(tree, reader.folder)
+    reader.mirror = Mirror(reader.mirror.git.path)
+    assert (await reader.files())["www/film.mp4"] == FILM
+
+
+async def test_submodules_that_nobody_needs(git_server: GitServer, repository: Repository, reader: Reader) -> None:
+    """One whose history is replaced again and again takes what a few of its commits take; none, once it is gone."""
+    chance, size, before = random.Random(9), 400_000, None
+    inner = git_server.repository("inner")
+    for _ in range(6):
+        named = inner.commit({"film.bin": chance.randbytes(size)}, force=True)
+        add(repository, "media", "../inner", named)
+        before = await reader.live(before)
+        (repository.path / ".gitmodules").unlink()
+    assert size < stored(reader.mirror) < 4 * size
+    git(repository.path, "rm", "--quiet", "--cached", "media")
+    git(repository.path, "commit", "--quiet", "--message", "without")
+    for text in ("a", "b", "c"):
+        repository.commit({"configuration.yaml": text})
+        before = await reader.live(before)
+    assert stored(reader.mirror) < size
+    names = git(reader.mirror.git.path, "for-each-ref", "--format=%(refname)").split()
+    assert names == [f"refs/git_pull/{name}" for name in ("good", "live", "wanted")]
 
 
 async def test_lfs_of_a_submodule(git_server: GitServer, repository: Repository, reader: Reader) -> None:

@@ -1,20 +1,23 @@
 """Fetching what a commit only points to: the commits of submodules, and the contents of files in LFS.
 
-All of it becomes part of the same bare repository, each under a name of ours, so that whoever lists and reads files of
-a commit needs not know where they come from. Who has the repository's login is asked with it, others without.
+Commits become part of the same bare repository, each under a name of ours, and contents are kept beside it, so that
+whoever lists and reads files of a commit needs not know where they come from. Who has the repository's login is asked
+with it, others without. What nobody points to any more is dropped, and fetched again if somebody does.
 """
 
+import asyncio
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from git_pull.contents import Contents
 from git_pull.errors import GitError, OptionsError
 from git_pull.git import Git, With, access
 from git_pull.options import Source, without_login
 from git_pull.parts import LFS, Pointer, Record, addresses, pointer, records
 
-_MODULES, _CONTENTS = "refs/git_pull/module", "refs/git_pull/lfs"
+_MODULES = "refs/git_pull/module"
 _DEEPEST = 5
 """Submodules in submodules."""
 _MODULE_FILE, _LFS_FILE = b"module", b"lfs"
@@ -27,6 +30,7 @@ class Parts:
     def __init__(self, git: Git, *, modules: bool) -> None:
         self._git = git
         self._modules = modules
+        self.contents = Contents(git.path / "contents")
 
     async def fetch(self, source: Source, commit: str, *, depth: int = 0) -> None:
         """All that this commit of `source` points to. GitError, TreeError."""
@@ -52,10 +56,38 @@ class Parts:
 
     async def listing(self, commit: str) -> bytes:
         """As `read_tree` takes it. GitError for a part that was not fetched."""
-        names = ("for-each-ref", "--format=%(refname:lstrip=3) %(objectname)", _CONTENTS)
-        contents = dict(line.split() for line in (await self._git.ask(*names)).splitlines())
+        contents = await asyncio.to_thread(self.contents.known)
         lines = [record.line async for record in self._expanded(commit, b"", b"blob")]
         return b"".join(_with_content(record, contents).line for record in records(b"".join(lines)))
+
+    async def forget(self, but: Iterable[str]) -> None:
+        """Drop what none of these commits points to. GitError, OSError."""
+        names = await self._names(_MODULES)
+        if not names and not await asyncio.to_thread(self.contents.known):
+            return
+        needed = set().union(*[await self._ids(commit) for commit in but])
+        await asyncio.to_thread(self.contents.forget, needed)
+        dropped = [name for name in names if name.rpartition("/")[2] not in needed]
+        await self._delete(dropped)
+        for name in dropped:
+            if not await self._git.ask("for-each-ref", "--count=1", "--contains", name.rpartition("/")[2]):
+                # Its files are nobody's. To have them away is worth much work, but no pass that fails.
+                await self._git.holds("gc", "--quiet", "--prune=now", also=With({"repack.writeBitmaps": "false"}))
+                return
+
+    async def _ids(self, commit: str) -> set[str]:
+        """Of all files and submodules of a commit, and of those of its submodules, as far as they are there."""
+        found, waiting = set[str](), [commit]
+        while waiting:
+            one = waiting.pop()
+            if not await self._git.holds("cat-file", "-e", f"{one}^{{tree}}"):
+                continue
+            for record in records(await self._git.run("ls-tree", "-r", "-z", "--full-tree", one)):
+                if record.is_module and self._modules and record.id not in found:
+                    waiting.append(record.id)
+                if self._modules or not record.is_module:
+                    found.add(record.id)
+        return found
 
     async def _expanded(self, commit: str, above: bytes, kind: bytes) -> AsyncIterator[Record]:
         for record in records(await self._git.run("ls-tree", "-r", "-z", "--full-tree", commit)):
@@ -80,10 +112,19 @@ class Parts:
         if not await self._git.holds("cat-file", "-e", f"{commit}^{{tree}}"):
             raise GitError(f"{path} is a submodule whose commit cannot be fetched from {module.url}")
         await self._git.run("update-ref", name, commit)
+        await self._delete(await self._names(place))
 
     async def _fetched(self, source: Source, names: Sequence[str], granted: With) -> bool:
         options = ("--quiet", "--force", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
         return await self._git.holds("fetch", *options, "--", source.url, *names, also=granted)
+
+    async def _names(self, below: str) -> list[str]:
+        return (await self._git.ask("for-each-ref", "--format=%(refname)", below)).split()
+
+    async def _delete(self, names: Sequence[str]) -> None:
+        if names:
+            text = "".join(f"delete {name}\n" for name in names).encode()
+            await self._git.run("update-ref", "--stdin", also=With(text=text))
 
     # --- LFS -------------------------------------------------------------------------------------------------
 
@@ -95,24 +136,20 @@ class Parts:
             settings = {**granted.settings, **_TRANSFERS, "remote.origin.url": source.url}
             also = With(settings, {**granted.environment, "HOME": str(self._git.path)})
             await self._git.run("lfs", "fetch", "origin", commit, also=also)
-        place = self._git.path / "lfs" / "objects"
-        paths = [place / one.oid[:2] / one.oid[2:4] / one.oid for one in pointers.values()]
-        for path, one in zip(paths, pointers.values(), strict=True):
+        place = self._git.path / "lfs"
+        for identity, one in pointers.items():
+            path = place / "objects" / one.oid[:2] / one.oid[2:4] / one.oid
             if not path.is_file() or path.stat().st_size != one.size:
                 raise GitError(f"LFS has not all of the content {one.oid}")
-        text = "".join(f"{path}\n" for path in paths).encode()
-        stored = await self._git.ask("hash-object", "-w", "--no-filters", "--stdin-paths", also=With(text=text))
-        names = zip(pointers, stored.split(), strict=True)
-        text = "".join(f"update {_CONTENTS}/{identity} {blob}\n" for identity, blob in names).encode()
-        await self._git.run("update-ref", "--stdin", also=With(text=text))
-        shutil.rmtree(place, ignore_errors=True)
+            await asyncio.to_thread(self.contents.keep, identity, path)
+        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
     async def _missing(self, found: Sequence[Record]) -> dict[str, Pointer]:
         """By the id of the pointer's own file. Nothing where no file of attributes speaks of LFS."""
         attributes = [one for one in found if one.may_be_attributes]
         if not any(LFS in content for content in (await self._contents(attributes)).values()):
             return {}
-        known = set((await self._git.ask("for-each-ref", "--format=%(refname:lstrip=3)", _CONTENTS)).split())
+        known = await asyncio.to_thread(self.contents.known)
         small = [one for one in found if one.may_be_pointer and one.id not in known]
         contents = await self._contents(small)
         return {identity: one for identity, content in contents.items() if (one := pointer(content)) is not None}
@@ -142,7 +179,7 @@ def _of_module(source: Source, address: str) -> Source:
     return replace(module, login=login or (source.login if module.place == source.place else None))
 
 
-def _with_content(record: Record, contents: dict[str, str]) -> Record:
+def _with_content(record: Record, contents: Mapping[str, str]) -> Record:
     content = contents.get(record.id)
     return record if content is None else replace(record, id=content, kind=_LFS_FILE)
 

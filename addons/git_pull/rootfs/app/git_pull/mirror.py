@@ -15,10 +15,11 @@ from git_pull.tree import Tree
 LFS = b"version https://git-lfs.github.com/spec/"
 """Of a pointer for which no file of attributes says that it is one: nobody knows what is meant."""
 _WANTED, _LIVE, _GOOD = "refs/git_pull/wanted", "refs/git_pull/live", "refs/git_pull/good"
+_NAMED = (_WANTED, _LIVE, _GOOD, "refs/git_pull/given", "refs/git_pull/giving")
+"""Commits whose files may be asked for without anybody having fetched them just before."""
 _NO_BRANCH = "couldn't find remote ref"
 """Git's own words, untranslated."""
 _CHUNK = 2**20
-_FEW = 3
 
 
 class Mirror:
@@ -46,10 +47,16 @@ class Mirror:
         return await self.fetched()
 
     async def complete(self, source: Source, commit: str) -> None:
-        """Fetch what this commit of `source` only points to. GitError, TreeError."""
-        if commit not in self._whole:
-            await self._parts.fetch(source, commit)
-            self._whole = {commit, *tuple(self._whole)[:_FEW]}
+        """Fetch what this commit of `source` only points to; what neither it nor a commit in use does is dropped before.
+        GitError, TreeError, OSError.
+        """
+        if commit in self._whole:
+            return
+        used = {commit, *(await self.git.ask("for-each-ref", "--format=%(objectname) %(*objectname)", *_NAMED)).split()}
+        await self._parts.forget(used)
+        self._whole &= used
+        await self._parts.fetch(source, commit)
+        self._whole.add(commit)
 
     async def _fetch(self, source: Source, granted: With) -> None:
         shallow = (self._path / "shallow").exists()
@@ -107,12 +114,14 @@ class Mirror:
     async def write(self, tree: Tree, folder: Path) -> None:
         """The contents of these files, below a folder that is made anew. GitError, OSError."""
         await asyncio.to_thread(_make_anew, folder)
-        process, progress = await self.git.start(("cat-file", "--batch")), Progress()
+        process, progress, contents = await self.git.start(("cat-file", "--batch")), Progress(), self._parts.contents
         try:
             async with asyncio.timeout(self.git.timeout):
                 for number, (path, entry) in enumerate(tree.items()):
                     progress(f"Writing files: {number} of {len(tree)}")
-                    await _write_one(process, path, entry.id, folder / path)
+                    written = entry.foreign and await asyncio.to_thread(contents.write, entry.id, folder / path)
+                    if not written:
+                        await _write_one(process, path, entry.id, folder / path)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
             raise GitError("git cat-file gave no whole answer") from error
         finally:

@@ -161,7 +161,7 @@ class Puller:
     async def _go_to(self, commit: str) -> str:
         """What the repository has now waits. GitError when the commit is not there any more."""
         head = await self._mirror.fetched()
-        await self._mirror.listing(commit)
+        await self._read(commit)
         await self._remember(replace(self._memory, held=None if commit == head else head))
         return commit
 
