@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.cluster up|down|status|env|stop|start`."""
+"""The command line: `python -m tests.cluster up|down|status|env|stop|start|packages`."""
 
 import argparse
 import fcntl
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from . import binaries, cluster, external, paths, product, teardown
+from . import binaries, cluster, external, packages, paths, product, teardown
 from .paths import Paths
 from .steps import Console, Context, Failed, StepFailed
 
@@ -21,6 +21,7 @@ stop    stop all, as when the machine is switched off; the data stay
 start   start all again after stop or after a reboot
 status  what runs
 env     export lines for a shell:  eval "$(python -m tests.cluster env)"
+packages  install what tests need of Debian's packages, as up --for-tests does first
 
 With CLUSTER=external up, down, status and env are about the cluster that KUBECONFIG names, see external.py. Without it
 KUBECONFIG is never looked at.
@@ -35,7 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
         epilog=USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env"))
+    parser.add_argument("command", choices=("up", "down", "stop", "start", "status", "env", "packages"))
     parser.add_argument("--bare", action="store_true", help="only the cluster, without Home Assistant")
     parser.add_argument("--for-tests", action="store_true", help="with the packages and images that only tests need")
     arguments = parser.parse_args(words)
@@ -57,6 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
         "stop": _stop,
         "down": _down,
         "status": cluster.status,
+        "packages": _packages,
     }
     console = Console()
     try:
@@ -86,6 +88,11 @@ def _up(ctx: Context, *, bare: bool, for_tests: bool) -> int:
     cluster.up(ctx, bare=bare, for_tests=for_tests)
     if not bare:
         product.up(ctx)
+    return 0
+
+
+def _packages(ctx: Context) -> int:
+    packages.install(ctx, for_tests=True)
     return 0
 
 

@@ -1,9 +1,9 @@
 """A cluster of the caller's: the one that KUBECONFIG names, and only with CLUSTER=external.
 
-Nothing is built and nothing is made on this machine: the manifests go in as they are, images by their names. OVERLAY is
-the folder of a kustomization (`manifests/base` when it is not given); the namespace is the one that it renders. What is
-taken down is found by label, in that namespace only; what the overlay grants outside of it, by name. Claims stay unless
-CONFIRM=yes, the namespace stays always.
+Nothing is built and nothing is made on this machine, but that `packages` installs what tests need: the manifests go in
+as they are, images by their names. OVERLAY is the folder of a kustomization (`manifests/base` when it is not given); the
+namespace is the one that it renders. What is taken down is found by label, in that namespace only; what the overlay
+grants outside of it, by name. Claims stay unless CONFIRM=yes, the namespace stays always.
 """
 
 import json
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import binaries, product
+from . import binaries, packages, product
 from .paths import Paths
 from .product import Address, House
 from .steps import Console, Context, Failed, Step
@@ -61,6 +61,9 @@ def run(command: str, ctx: Context, environment: Mapping[str, str]) -> int:
     """One command of the command line; 0 when it worked. Failed or StepFailed when it cannot."""
     if command in ("stop", "start"):
         raise Failed(f"{command!r} is for the local cluster only: an external one is not ours to switch off")
+    if command == "packages":
+        packages.install(ctx, for_tests=True)
+        return 0
     access = kubeconfig(environment)
     program = shutil.which("kubectl") or str(binaries.program(ctx.paths, "kubectl"))
     if not Path(program).exists():

@@ -17,6 +17,7 @@ mkdir -p "$results"
 
 if [ "${CLUSTER:-local}" = external ]; then
 	ours=no
+	"$python" -m tests.cluster packages
 	lines=$("$python" -m tests.cluster env)
 	eval "$lines"
 	"$python" -m tests.cluster status

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.integration.test_git_pull import Houseful, around, house
+from tests.integration.git_pull_house import Houseful, around, house
 
 __all__ = ["around", "house"]
 

@@ -47,8 +47,8 @@ class Mirror:
         return await self.fetched()
 
     async def complete(self, source: Source, commit: str) -> None:
-        """Fetch what this commit of `source` only points to; what neither it nor a commit in use does is dropped before.
-        GitError, TreeError, OSError.
+        """Fetch what this commit of `source` only points to; what neither it nor a commit in use points to is dropped
+        before. GitError, TreeError, OSError.
         """
         if commit in self._whole:
             return
