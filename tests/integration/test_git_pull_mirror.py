@@ -150,6 +150,18 @@ async def test_a_damaged_mirror(git_server: GitServer, repository: Repository, m
     assert await mirror.fetch(source) == git(repository.path, "rev-parse", "HEAD")
 
 
+async def test_what_a_killed_git_left(git_server: GitServer, repository: Repository, mirror: Mirror) -> None:
+    """Its locks and half of a pack are in nobody's way, and take no space."""
+    source = Source(url=f"{git_server.url}/house", branch="main")
+    await mirror.fetch(source)
+    left = ("refs/git_pull/wanted.lock", "packed-refs.lock", "shallow.lock", "gc.pid", "objects/pack/tmp_pack_aBcDeF")
+    for name in left:
+        (mirror.git.path / name).write_bytes(b"half")
+    commit = repository.commit({"configuration.yaml": "b:\n"})
+    assert await mirror.fetch(source) == commit
+    assert not any((mirror.git.path / name).exists() for name in left)
+
+
 async def test_a_pointer_that_is_none(
     git_server: GitServer, repository: Repository, mirror: Mirror, tmp_path: Path
 ) -> None:

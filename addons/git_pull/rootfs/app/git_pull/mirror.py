@@ -19,6 +19,8 @@ _NAMED = (_WANTED, _LIVE, _GOOD, "refs/git_pull/given", "refs/git_pull/giving")
 """Commits whose files may be asked for without anybody having fetched them just before."""
 _NO_BRANCH = "couldn't find remote ref"
 """Git's own words, untranslated."""
+_LEFT = ("*.lock", "refs/**/*.lock", "objects/*.lock", "objects/info/*.lock", "objects/pack/tmp_*", "gc.pid")
+"""What a git leaves that was killed; the next one would not begin for some of it."""
 _CHUNK = 2**20
 
 
@@ -38,6 +40,7 @@ class Mirror:
         if not (self._path / "HEAD").exists():
             await asyncio.to_thread(_make_anew, self._path)
             await self.git.run("init", "--quiet", "--bare")
+        await asyncio.to_thread(_clear, self._path)
         try:
             with access(source) as granted:
                 await self._fetch(source, granted)
@@ -126,6 +129,12 @@ class Mirror:
             raise GitError("git cat-file gave no whole answer") from error
         finally:
             await end(process)
+
+
+def _clear(path: Path) -> None:
+    """Nobody but us works there, and we are not at work."""
+    for left in [found for pattern in _LEFT for found in path.glob(pattern)]:
+        left.unlink(missing_ok=True)
 
 
 def _make_anew(folder: Path) -> None:
