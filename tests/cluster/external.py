@@ -1,8 +1,8 @@
 """A cluster of the caller's: the one that KUBECONFIG names, and only with CLUSTER=external.
 
 Nothing is built and nothing is made on this machine, but that `packages` installs what tests need: the manifests go in
-as they are, images by their names. OVERLAY is the folder of a kustomization (`manifests/base` when it is not given); the
-namespace is the one that it renders. What is taken down is found by label, in that namespace only; what the overlay
+as they are, images by their names. OVERLAY is the folder of a kustomization (`manifests/base` when it is not given);
+the namespace is the one that it renders. What is taken down is found by label, in that namespace only; what the overlay
 grants outside of it, by name. Claims stay unless CONFIRM=yes, the namespace stays always.
 """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from git_pull.errors import GitError
 from git_pull.mirror import Mirror
 from git_pull.options import Source
 from tests.gitserver import GitServer, Repository, git
@@ -24,6 +25,12 @@ done
 echo "$@" >> RECORD
 exec sh -c "$before"
 """
+STRANGER = """#!/bin/sh
+printf 'No ED25519 host key is known for git.example.com and you have requested strict checking.\\r\\n' >&2
+printf 'Host key verification failed.\\r\\n' >&2
+exit 255
+"""
+"""As OpenSSH says it."""
 AUTHENTICATE = """#!/bin/sh
 # What a server of LFS has for ssh: where contents are, and what to show there.
 cat ANSWER
@@ -40,7 +47,7 @@ class OtherSide:
         self._programs = folder / "bin"
         self._programs.mkdir()
         self._answer = folder / "answer.json"
-        self._program("ssh", SSH.replace("RECORD", str(self._record)))
+        self.program("ssh", SSH.replace("RECORD", str(self._record)))
 
     @property
     def path(self) -> str:
@@ -49,9 +56,9 @@ class OtherSide:
     def offer(self, address: str, header: str) -> None:
         """LFS is there, for whoever shows this."""
         self._answer.write_text(json.dumps({"href": address, "header": {"Authorization": header}}))
-        self._program("git-lfs-authenticate", AUTHENTICATE.replace("ANSWER", str(self._answer)))
+        self.program("git-lfs-authenticate", AUTHENTICATE.replace("ANSWER", str(self._answer)))
 
-    def _program(self, name: str, text: str) -> None:
+    def program(self, name: str, text: str) -> None:
         (self._programs / name).write_text(text)
         (self._programs / name).chmod(0o755)
 
@@ -89,6 +96,17 @@ async def test_whom_it_trusts(other_side: OtherSide, repository: Repository, rea
     arguments = seen[-1].split()
     assert {"StrictHostKeyChecking=yes", "BatchMode=yes", AT} <= set(arguments)
     assert not Path(arguments[arguments.index("-i") + 1]).exists()
+
+
+async def test_a_server_that_nobody_knows(other_side: OtherSide, reader: Reader) -> None:
+    """What ssh says is told in one line, with the option that makes it known."""
+    other_side.program("ssh", STRANGER)
+    with pytest.raises(GitError) as told:
+        await reader.mirror.fetch(reader.source)
+    assert str(told.value) == (
+        "git fetch failed: No ED25519 host key is known for git.example.com and you have requested strict checking.; "
+        "Host key verification failed.; fatal: Could not read from remote repository.; see known_hosts"
+    )
 
 
 async def test_a_submodule(

@@ -21,6 +21,9 @@ TIMEOUT = 3600.0
 KNOWN_HOSTS = Path(__file__).with_name("known_hosts")
 """Keys of large forges, as they publish them."""
 _LINES = 5
+_ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
+_STRANGER = "Host key verification failed."
+"""The words of ssh."""
 _SETTINGS = {
     # Larger files are passed on piece by piece, and what is kept in memory is bounded.
     "core.bigFileThreshold": "8m",
@@ -84,8 +87,7 @@ class Git:
         finally:
             await end(process)
         if process.returncode:
-            said = errors.decode(errors="replace").strip().splitlines()[-_LINES:]
-            raise GitError(f"git {arguments[0]} failed: " + ("; ".join(said) or f"exit code {process.returncode}"))
+            raise GitError(f"git {arguments[0]} failed: " + (_told(errors) or f"exit code {process.returncode}"))
         return output
 
     async def ask(self, *arguments: str, also: With = _NOTHING) -> str:
@@ -118,6 +120,13 @@ class Git:
             "git", *options, *arguments, cwd=self.path, env=environment, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+
+
+def _told(errors: bytes) -> str:
+    """What it said last, without its advice that fits any trouble with another machine."""
+    lines = (line.strip() for line in errors.decode(errors="replace").splitlines())
+    said = [line for line in lines if line and line not in _ADVICE][-_LINES:]
+    return "; ".join((*said, "see known_hosts") if _STRANGER in said else said)
 
 
 async def _followed(process: asyncio.subprocess.Process, tell: Callable[[str], None]) -> tuple[bytes, bytes]:
