@@ -87,6 +87,11 @@ async def test_what_core_does_not_take_is_not_live(house: Houseful) -> None:
     (house.live / "packages" / "mine.yaml").write_text("{}\n")
     assert await house.run() == 1
     assert len(house.checked) == 3, "another file of the user's may make it valid"
+    git(house.repository.path, "revert", "--no-edit", "HEAD")
+    assert await house.run() == 0
+    assert house.notifications()[-1] is None
+    house.repository.commit({"configuration.yaml": "nonsense:\n"})
+    assert await house.run() == 1
     house.repository.commit({"configuration.yaml": "fixed:\n"})
     assert await house.run() == 0
     assert (house.live / "configuration.yaml").read_text() == "fixed:\n"

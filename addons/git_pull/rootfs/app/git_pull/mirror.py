@@ -45,6 +45,7 @@ class Mirror:
             with access(source) as granted:
                 await self._fetch(source, granted)
         except GitError:
+            await asyncio.to_thread(_clear, self._path)
             await self._drop_damaged()
             raise
         return await self.fetched()

@@ -83,6 +83,14 @@ class Switch:
         user's that would be replaced are copied to `target.kept`, too. ChangedMeanwhileError, OSError: nothing is done.
         """
         self.close()
+        try:
+            self._save(self._laid_aside(changes, ids, candidate, target))
+        except (OSError, ChangedMeanwhileError):
+            # On a full disk it is Home Assistant that needs the space.
+            self.close()
+            raise
+
+    def _laid_aside(self, changes: Changes, ids: Mapping[str, str], candidate: Path, target: Target) -> Plan:
         for folder in (NEW, OLD):
             (self._folder / folder).mkdir(parents=True)
         (self._folder / LOCK).touch()
@@ -98,8 +106,7 @@ class Switch:
         for folder in (NEW, OLD):
             files.sync(self._folder / folder)
         files.sync(self._live)
-        plan = Plan(commit=target.commit, repository=target.repository, steps=tuple(steps), sure=target.sure)
-        self._save(plan)
+        return Plan(commit=target.commit, repository=target.repository, steps=tuple(steps), sure=target.sure)
 
     def _lay_aside(self, number: int, step: Step, candidate: Path, *, executable: bool) -> None:
         live, mode = self._live / step.path, _READABLE
