@@ -21,6 +21,11 @@ scene: !include /config/scenes.yaml
 sensor:
   - platform: template
     sensors: !include sensors.yaml
+lovelace:
+  mode: yaml
+  resources: !include resources.yaml
+  dashboards:
+    of-the-kitchen: {mode: yaml, filename: ./dashboards/kitchen.yaml, title: Kitchen}
 shell_command: {greet: !secret greeting}
 """
 
@@ -34,6 +39,7 @@ shell_command: {greet: !secret greeting}
         ("scenes.yaml", "scene.reload"),
         ("themes/dark.yaml", "frontend.reload_themes"),
         ("customize.yaml", "homeassistant.reload_core_config"),
+        ("resources.yaml", "lovelace.reload_resources"),
         ("blueprints/automation/me/motion.yaml", "automation.reload"),
         ("blueprints/script/me/x.yaml", "script.reload"),
         ("custom_templates/tools.jinja", "homeassistant.reload_custom_templates"),
@@ -47,16 +53,21 @@ def test_what_can_be_reloaded(path: str, service: str) -> None:
 @pytest.mark.parametrize(
     "path",
     ["configuration.yaml", "packages/heating.yaml", "secrets.yaml", "sensors.yaml", "custom_components/x/sensor.py",
-     "python_scripts/x.py", "automations.yml", "automations/readme.txt", "other/automations.yaml", "sounds/bell.mp3"],
+     "python_scripts/x.py", "automations.yml", "automations/readme.txt", "other/automations.yaml", "sounds/bell.mp3",
+     "dashboards/parts.yaml"],
 )  # fmt: skip
 def test_what_needs_a_restart(path: str) -> None:
     """Everything of which it is not known that something less would do."""
     assert needs([path], CONFIGURATION) == Needs(restart=(path,))
 
 
-@pytest.mark.parametrize("path", ["README.md", ".gitignore", ".github/workflows/check.yaml", "www/floor-plan.png"])
+@pytest.mark.parametrize(
+    "path",
+    ["README.md", ".gitignore", ".github/workflows/check.yaml", "www/floor-plan.png", "dashboards/kitchen.yaml",
+     "ui-lovelace.yaml"],
+)  # fmt: skip
 def test_what_needs_nothing(path: str) -> None:
-    """Home Assistant does not read it."""
+    """Home Assistant does not read it, or whenever a dashboard is shown."""
     assert needs([path], CONFIGURATION) == Needs()
 
 

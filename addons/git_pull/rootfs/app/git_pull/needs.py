@@ -28,8 +28,12 @@ _PARTS = {
     ("homeassistant", "customize"): "homeassistant.reload_core_config",
     ("homeassistant", "customize_domain"): "homeassistant.reload_core_config",
     ("homeassistant", "customize_glob"): "homeassistant.reload_core_config",
+    ("lovelace", "resources"): "lovelace.reload_resources",
 }
 """Parts of a domain's configuration that can be read anew by themselves."""
+
+
+_DASHBOARD = "ui-lovelace.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ def needs(paths: Iterable[str], configuration: str) -> Needs:
     reload: list[str] = []
     restart: list[str] = []
     for path in paths:
-        if _is_never_read(path):
+        if _is_never_read(path) or path in readers.shown:
             continue
         found = readers.of_file(path)
         services |= found
@@ -68,10 +72,13 @@ def _is_never_read(path: str) -> bool:
 
 @dataclass(slots=True)
 class _Readers:
-    """By file and by folder (with a slash at its end), the actions that read it anew."""
+    """By file and by folder (with a slash at its end), the actions that read it anew. `shown` are files of dashboards,
+    which are read anew whenever somebody looks at them.
+    """
 
     files: dict[str, set[str]] = field(default_factory=dict)
     folders: dict[str, set[str]] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, configuration: str) -> "_Readers":
@@ -87,6 +94,8 @@ class _Readers:
             for part, inner in _entries(value):
                 if (domain, part) in _PARTS:
                     readers._add(inner, _PARTS[domain, part])
+            if domain == "lovelace":
+                readers.shown |= set(_dashboards(value))
         return readers
 
     def _add(self, value: yaml.Node, service: str) -> None:
@@ -113,6 +122,17 @@ def _entries(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node]]:
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 yield key.value, value
+
+
+def _dashboards(lovelace: yaml.Node) -> Iterator[str]:
+    """Files of those that are kept as YAML."""
+    for key, value in _entries(lovelace):
+        if key == "mode" and isinstance(value, yaml.ScalarNode) and value.value == "yaml":
+            yield _DASHBOARD
+        if key == "dashboards":
+            for _, dashboard in _entries(value):
+                named = (file for name, file in _entries(dashboard) if name == "filename")
+                yield from (posixpath.normpath(file.value) for file in named if isinstance(file, yaml.ScalarNode))
 
 
 def actions(listing: Iterable[Mapping[str, Mapping[str, object]]]) -> frozenset[str]:
