@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from git_pull.errors import GitError, TreeError
 from git_pull.mirror import Mirror
 from git_pull.options import Login, Source
 from git_pull.tree import read_tree
+from tests.authority import certified
 from tests.gitserver import GitServer, Repository, git
 
 
@@ -187,6 +189,24 @@ async def test_a_login_is_seen_by_nobody(git_server: GitServer, repository: Repo
     assert await fetching == git(repository.path, "rev-parse", "HEAD")
     assert git_server.host.encode() in seen
     assert b"s3cr3t-of-this-test" not in seen
+
+
+async def test_https(mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server is believed by its certificate only; SSL_CERT_FILE names the authorities where the system's are not
+    those. The login is asked for, as over any HTTP.
+    """
+    authority, tls = certified(tmp_path / "authority", "127.0.0.1")
+    (tmp_path / "private").mkdir()
+    with GitServer(tmp_path / "private").running(tls) as server:
+        server.login = ("me", "s3cret")
+        commit = server.repository("house").commit({"configuration.yaml": "a:\n"})
+        source = Source(url=f"https://{server.host}/house", branch="main", login=Login(*server.login))
+        with pytest.raises(GitError, match="certificate"):
+            await mirror.fetch(source)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        with pytest.raises(GitError, match="could not read Username"):
+            await mirror.fetch(replace(source, login=None))
+        assert await mirror.fetch(source) == commit
 
 
 def contents(name: str) -> list[bytes]:

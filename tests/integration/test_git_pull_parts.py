@@ -209,6 +209,18 @@ async def test_submodules_that_nobody_needs(git_server: GitServer, repository: R
     assert names == [f"refs/git_pull/{name}" for name in ("good", "live", "wanted")]
 
 
+async def test_contents_that_are_there(git_server: GitServer, repository: Repository, reader: Reader) -> None:
+    """Are not fetched again with new ones."""
+    old, new = (git_server.keep(FILM + more) for more in (b"", b"more"))
+    repository.commit({".gitattributes": ATTRIBUTES, "www/film.mp4": old})
+    await reader.files()
+    asked = len(git_server.requests)
+    repository.commit({"www/other.mp4": new})
+    found = await reader.files()
+    assert (found["www/film.mp4"], found["www/other.mp4"]) == (FILM, FILM + b"more")
+    assert len([path for path in git_server.requests[asked:] if "content" in path]) == 1
+
+
 async def test_lfs_of_a_submodule(git_server: GitServer, repository: Repository, reader: Reader) -> None:
     """From its own server."""
     inner = git_server.repository("inner")

@@ -3,6 +3,7 @@ Waits for the disk.
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from git_pull import files
@@ -31,6 +32,13 @@ class Contents:
         files.copy(file, partial, mode=_READABLE)
         partial.replace(self._folder / f"{pointer}-{files.blob_id(partial, like=pointer)}")
         files.sync(self._folder)
+
+    def lend(self, pointer: str, target: Path) -> None:
+        """It is there, too, if the volume knows links; without them it is fetched again."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for kept in self._folder.glob(f"{pointer}-*"):
+            with suppress(OSError):
+                target.hardlink_to(kept)
 
     def forget(self, but: Collection[str]) -> None:
         """All but those of these pointers. OSError."""

@@ -129,29 +129,32 @@ class Parts:
     # --- LFS -------------------------------------------------------------------------------------------------
 
     async def _fetch_contents(self, source: Source, commit: str, found: Iterable[Record]) -> None:
-        pointers = await self._missing(tuple(found))
-        if not pointers:
+        pointers = await self._pointers(tuple(found))
+        known = await asyncio.to_thread(self.contents.known)
+        missing = [identity for identity in pointers if identity not in known]
+        if not missing:
             return
+        place = self._git.path / "lfs"
+        places = {name: place / "objects" / one.oid[:2] / one.oid[2:4] / one.oid for name, one in pointers.items()}
+        for identity in pointers.keys() & known.keys():
+            await asyncio.to_thread(self.contents.lend, identity, places[identity])
         with access(source) as granted:
             settings = {**granted.settings, **_TRANSFERS, "remote.origin.url": source.url}
             also = With(settings, {**granted.environment, "HOME": str(self._git.path)})
             await self._git.run("lfs", "fetch", "origin", commit, also=also)
-        place = self._git.path / "lfs"
-        for identity, one in pointers.items():
-            path = place / "objects" / one.oid[:2] / one.oid[2:4] / one.oid
+        for identity in missing:
+            path, one = places[identity], pointers[identity]
             if not path.is_file() or path.stat().st_size != one.size:
                 raise GitError(f"LFS has not all of the content {one.oid}")
             await asyncio.to_thread(self.contents.keep, identity, path)
         await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
-    async def _missing(self, found: Sequence[Record]) -> dict[str, Pointer]:
+    async def _pointers(self, found: Sequence[Record]) -> dict[str, Pointer]:
         """By the id of the pointer's own file. Nothing where no file of attributes speaks of LFS."""
         attributes = [one for one in found if one.may_be_attributes]
         if not any(LFS in content for content in (await self._contents(attributes)).values()):
             return {}
-        known = await asyncio.to_thread(self.contents.known)
-        small = [one for one in found if one.may_be_pointer and one.id not in known]
-        contents = await self._contents(small)
+        contents = await self._contents([one for one in found if one.may_be_pointer])
         return {identity: one for identity, content in contents.items() if (one := pointer(content)) is not None}
 
     async def _contents(self, wanted: Iterable[Record]) -> dict[str, bytes]:

@@ -104,7 +104,7 @@ class Git:
 
     async def start(self, arguments: Sequence[str], also: With = _NOTHING) -> asyncio.subprocess.Process:
         """With pipes; `end` is for whoever calls this."""
-        settings = {**_SETTINGS, **also.settings}
+        settings = {**_SETTINGS, **_authorities(), **also.settings}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         environment = {
             **{key: os.environ[key] for key in _INHERITED if key in os.environ},
@@ -120,6 +120,12 @@ class Git:
             "git", *options, *arguments, cwd=self.path, env=environment, start_new_session=True,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+
+
+def _authorities() -> Mapping[str, str]:
+    """Those that all other programs go by; git alone does not look there."""
+    file = os.environ.get("SSL_CERT_FILE")
+    return {"http.sslCAInfo": file} if file else {}
 
 
 def _told(errors: bytes) -> str:
