@@ -185,7 +185,6 @@ async def test_a_content_that_is_damaged(git_server: GitServer, repository: Repo
     kept.write_bytes(b"damaged")
     with pytest.raises(GitError, match=r"film\.mp4 was damaged"):
         await reader.mirror.write(tree, reader.folder)
-    reader.mirror = Mirror(reader.mirror.git.path)
     assert (await reader.files())["www/film.mp4"] == FILM
 
 

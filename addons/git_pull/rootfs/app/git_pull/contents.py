@@ -33,12 +33,11 @@ class Contents:
         partial.replace(self._folder / f"{pointer}-{files.blob_id(partial, like=pointer)}")
         files.sync(self._folder)
 
-    def lend(self, pointer: str, target: Path) -> None:
+    def lend(self, pointer: str, content: str, target: Path) -> None:
         """It is there, too, if the volume knows links; without them it is fetched again."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        for kept in self._folder.glob(f"{pointer}-*"):
-            with suppress(OSError):
-                target.hardlink_to(kept)
+        with suppress(OSError):
+            target.hardlink_to(self._folder / f"{pointer}-{content}")
 
     def forget(self, but: Collection[str]) -> None:
         """All but those of these pointers. OSError."""
@@ -46,16 +45,15 @@ class Contents:
             if pointer not in but:
                 (self._folder / f"{pointer}-{content}").unlink()
 
-    def write(self, identity: str, target: Path) -> bool:
-        """The content of this id, as a new file. False when there is none; GitError for a damaged one, which is gone
-        then; OSError.
-        """
-        kept = next(iter(self._folder.glob(f"*-{identity}")), None)
-        if kept is None:
-            return False
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.copy(kept, target, mode=_READABLE)
-        if files.blob_id(target, like=identity) != identity:
-            kept.unlink()
-            raise GitError(f"{target.name} was damaged below /data; it is fetched from LFS again")
-        return True
+    def paths(self) -> Mapping[str, Path]:
+        """By the ids of their contents."""
+        return {content: self._folder / f"{pointer}-{content}" for pointer, content in self.known().items()}
+
+
+def write(kept: Path, identity: str, target: Path) -> None:
+    """A new file with the content of this id. GitError for a damaged one, which is gone then; OSError."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    files.copy(kept, target, mode=_READABLE)
+    if files.blob_id(target, like=identity) != identity:
+        kept.unlink()
+        raise GitError(f"{target.name} was damaged below /data; it is fetched from LFS again")

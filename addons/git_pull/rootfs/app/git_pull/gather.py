@@ -137,7 +137,7 @@ class Parts:
         place = self._git.path / "lfs"
         places = {name: place / "objects" / one.oid[:2] / one.oid[2:4] / one.oid for name, one in pointers.items()}
         for identity in pointers.keys() & known.keys():
-            await asyncio.to_thread(self.contents.lend, identity, places[identity])
+            await asyncio.to_thread(self.contents.lend, identity, known[identity], places[identity])
         with access(source) as granted:
             settings = {**granted.settings, **_TRANSFERS, "remote.origin.url": source.url}
             also = With(settings, {**granted.environment, "HOME": str(self._git.path)})

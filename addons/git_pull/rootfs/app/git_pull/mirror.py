@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from git_pull.contents import write
 from git_pull.errors import GitError
 from git_pull.gather import Parts
 from git_pull.git import TIMEOUT, Git, With, access, end
@@ -118,16 +119,21 @@ class Mirror:
     async def write(self, tree: Tree, folder: Path) -> None:
         """The contents of these files, below a folder that is made anew. GitError, OSError."""
         await asyncio.to_thread(_make_anew, folder)
-        process, progress, contents = await self.git.start(("cat-file", "--batch")), Progress(), self._parts.contents
+        contents = await asyncio.to_thread(self._parts.contents.paths)
+        process, progress = await self.git.start(("cat-file", "--batch")), Progress()
         try:
             async with asyncio.timeout(self.git.timeout):
                 for number, (path, entry) in enumerate(tree.items()):
                     progress(f"Writing files: {number} of {len(tree)}")
-                    written = entry.foreign and await asyncio.to_thread(contents.write, entry.id, folder / path)
-                    if not written:
+                    if entry.foreign and entry.id in contents:
+                        await asyncio.to_thread(write, contents[entry.id], entry.id, folder / path)
+                    else:
                         await _write_one(process, path, entry.id, folder / path)
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
             raise GitError("git cat-file gave no whole answer") from error
+        except GitError:
+            self._whole.clear()
+            raise
         finally:
             await end(process)
 
