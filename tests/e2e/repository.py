@@ -25,11 +25,11 @@ class Repository:
             f"cd {self._tree}; git checkout -q -B main"
         )
 
-    async def push(self, files: Mapping[str, str | bytes]) -> None:
-        """These, by path, on top of what is there, as one commit."""
+    async def push(self, files: Mapping[str, str | bytes], branch: str = "main") -> None:
+        """These, by path, on top of what was pushed last, as one commit, to this branch."""
         writes = "".join(_write(path, text.encode() if isinstance(text, str) else text) for path, text in files.items())
         await self._run(
-            f"cd {self._tree}; {writes} git add .; git {_IDENTITY} commit -qm change; git push -q origin main"
+            f"cd {self._tree}; {writes} git add .; git {_IDENTITY} commit -qm change; git push -q origin HEAD:{branch}"
         )
 
     async def remove(self) -> None:
