@@ -2,7 +2,7 @@
 
 import json
 
-from . import binaries, clusterdns, footprint, images, metallb, packages, versions
+from . import binaries, clusterdns, footprint, gatewayapi, images, metallb, packages, traefik, versions
 from .controlplane import ControlPlane, audit_of
 from .node import Node, kubectl
 from .steps import Context, together
@@ -60,6 +60,8 @@ def _programs(ctx: Context, *, for_tests: bool) -> None:
     binaries.ensure(ctx)
     if for_tests:
         metallb.ensure(ctx)
+        gatewayapi.definitions(ctx)
+        traefik.ensure(ctx)
 
 
 def _plane(ctx: Context, local: Node) -> None:

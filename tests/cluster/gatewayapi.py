@@ -4,15 +4,20 @@ import shutil
 from pathlib import Path
 
 from . import binaries, versions
+from .paths import Paths
 from .steps import Context, Step
 
 MODULE = "sigs.k8s.io/gateway-api"
 
 
+def directory(paths: Paths) -> Path:
+    """The folder with a file for each kind of the standard channel, whether or not it has been made."""
+    return paths.cache / "go" / f"gateway-api-{versions.GATEWAY_API}"
+
+
 def definitions(ctx: Context) -> Path:
-    """The folder with a file for each kind of the standard channel; fetched when the cache does not have it."""
-    target = ctx.paths.cache / "go" / f"gateway-api-{versions.GATEWAY_API}"
-    return binaries.kept(ctx, target, f"Gateway API {versions.GATEWAY_API}", _fetch)
+    """This folder; its files are fetched when the cache does not have them."""
+    return binaries.kept(ctx, directory(ctx.paths), f"Gateway API {versions.GATEWAY_API}", _fetch)
 
 
 def _fetch(ctx: Context, step: Step, target: Path) -> None:

@@ -13,9 +13,10 @@ RUNC = "1.5.2"
 COREDNS = "1.15.0"
 
 GATEWAY_API = "1.6.3"
-"""Only its definitions, for tests that put them into an API server of their own."""
+"""Only its definitions: tests put them into a cluster for a while."""
 
 METALLB = "0.13.5"
+TRAEFIK = "3.6.12"
 
 GO_AT_LEAST = (1, 26)
 """Oldest Go that builds the above."""
