@@ -14,6 +14,11 @@ from .pages import GUARDED, PAGES, installed
 
 DIRECT = {"SUPERVISOR_K8S_INTERNAL_L4_MODE": "direct", "SUPERVISOR_K8S_INTERNAL_L4_LOCAL": "true"}
 WHO = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).headers['Peer'])"
+CORE_PORTS = "SUPERVISOR_K8S_CORE_PORTS"
+TITLE = """
+import re, sys, urllib.request
+print(*re.findall("<title>(.*?)</title>", urllib.request.urlopen(sys.argv[1], timeout=10).read().decode()))
+"""
 
 pytestmark = pytest.mark.skipif(os.environ.get("CLUSTER") == "external", reason="a LAN client here is behind this node")
 
@@ -92,6 +97,23 @@ async def test_an_addon_with_a_service_of_its_own(kubectl: Kubectl, supervisor: 
     finally:
         await kubectl.switch(*(f"{name}-" for name in DIRECT))
     await becomes(supervisor.is_up, what="the Supervisor is up")
+
+
+async def test_a_port_of_home_assistant_itself(kubectl: Kubectl, supervisor: Supervisor, client: Lan) -> None:
+    """Its UI is at the address on the LAN, for as long as the setting names its port."""
+    await kubectl.switch(f"{CORE_PORTS}=8123")
+    try:
+        await give_address(kubectl)
+
+        async def seen() -> str:
+            with contextlib.suppress(AssertionError):
+                return await client.run(sys.executable, "-c", TITLE, f"http://{ADDRESS}:8123/")
+            return ""
+
+        assert await becomes(seen, what="Home Assistant answers on the LAN") == "Home Assistant\n"
+    finally:
+        await kubectl.switch(f"{CORE_PORTS}-")
+    await becomes(lambda: _without(kubectl, "8123/TCP"), what="the port is withdrawn")
 
 
 async def _echoed(client: Lan, port: int) -> None:
