@@ -5,6 +5,7 @@ Nobody gives addresses to Services in this cluster: tests do what a provider doe
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -78,6 +79,13 @@ class Lan:
         """Output of a program there."""
         return await _run(*_INSIDE, *command)
 
+    def starter(self, program: str, folder: Path) -> Path:
+        """A file in this folder that starts a program there, for who can start but a file."""
+        made = folder / f"{Path(program).name}-{NAME}"
+        made.write_text(f'#!/bin/sh\nexec {shlex.join((*_INSIDE, program))} "$@"\n')
+        made.chmod(0o755)
+        return made
+
     @asynccontextmanager
     async def session(self, address: str) -> AsyncIterator[Talk]:
         """A connection to the broker of `start_broker`; the first thing heard is its CONNACK."""
@@ -137,9 +145,9 @@ def _spec(found: str) -> Any:
     return json.loads(found)["spec"] if found else {}
 
 
-async def give_address(kubectl: Kubectl, service: str = SERVICE) -> None:
+async def give_address(kubectl: Kubectl, service: str = SERVICE, address: str = ADDRESS) -> None:
     """What a provider of LoadBalancers does."""
-    status = {"status": {"loadBalancer": {"ingress": [{"ip": ADDRESS}]}}}
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
     await becomes(lambda: ports(kubectl, service), what="a Service for published ports")
     await kubectl.run("patch", "service", service, "--subresource=status", "--type=merge", "-p", json.dumps(status))
 
