@@ -10,7 +10,12 @@ from .git_house import CONFIGURATION, LIVE, STATES, House
 from .house import Core, Kubectl, Supervisor, becomes
 
 SLUG = "k8s_git_pull"
-ADDED, TEXT = "e2e_git.yaml", "E2E.md"
+ADDED, REACTS, TEXT = "e2e_git.yaml", "e2e_git_automations.yaml", "E2E.md"
+AUTOMATION = """
+- alias: Reacts
+  triggers: [{trigger: event, event_type: e2e_git}]
+  actions: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.from_git}}]
+"""
 SAVED = f"{LIVE}/{CONFIGURATION}.before-git"
 
 pytestmark = pytest.mark.timeout(900)
@@ -24,7 +29,8 @@ async def house(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> AsyncIt
     await house.live(f"cp -p {LIVE}/{CONFIGURATION} {SAVED}")
     yield house
     await supervisor.post(f"/addons/{SLUG}/uninstall")
-    await house.live(f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {LIVE}/{ADDED} {LIVE}/{TEXT} {LIVE}/.git_pull")
+    added = " ".join(f"{LIVE}/{name}" for name in (ADDED, REACTS, TEXT, ".git_pull"))
+    await house.live(f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {added}")
     await house.repository.remove()
     assert (await supervisor.post("/core/restart")).status == 200
 
@@ -33,17 +39,18 @@ async def test_a_house_follows_its_repository(
     house: House, kubectl: Kubectl, supervisor: Supervisor, core: Core
 ) -> None:
     """A good commit is live, by a restart of Core where it needs one, else by a reload; a bad one is not, and Core runs
-    on; the next good one is live.
+    on; the next good one is live, and its automation reacts.
     """
     configuration = await house.file(CONFIGURATION)
     own = set((await house.live(f"find {LIVE}/.storage -type f")).split())
-    assert (await supervisor.post(f"/store/addons/{SLUG}/install")).status == 200
-    options = (await supervisor.get(f"/addons/{SLUG}/info")).data["options"]
     await house.repository.push({CONFIGURATION: configuration, TEXT: "of a house"})
-    options |= {"repository": house.repository.address, "git_branch": "main", "auto_restart": True}
-    options |= {"repeat": {"active": True, "interval": 2}}
-    assert (await supervisor.post(f"/addons/{SLUG}/options", options=options)).status == 200
-    assert (await supervisor.post(f"/addons/{SLUG}/start")).status == 200
+    async with core.socket() as socket:
+        await socket.supervisor("post", f"/store/addons/{SLUG}/install")
+        options = (await socket.supervisor("get", f"/addons/{SLUG}/info"))["options"]
+        options |= {"repository": house.repository.address, "git_branch": "main", "auto_restart": True}
+        options |= {"repeat": {"active": True, "interval": 2}}
+        await socket.supervisor("post", f"/addons/{SLUG}/options", {"options": options})
+        await socket.supervisor("post", f"/addons/{SLUG}/start")
 
     async def there() -> bool:
         return await house.file(TEXT) == "of a house"
@@ -51,8 +58,8 @@ async def test_a_house_follows_its_repository(
     await becomes(there, what="the new file is live", within=180)
     pod = await core_pod(kubectl)
 
-    with_entity = f"{configuration}\ninput_boolean: !include {ADDED}\n"
-    await house.repository.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\n"})
+    with_entity = f"{configuration}\ninput_boolean: !include {ADDED}\nautomation git: !include {REACTS}\n"
+    await house.repository.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\n", REACTS: "[]\n"})
 
     async def entity(name: str) -> bool:
         try:
@@ -72,12 +79,20 @@ async def test_a_house_follows_its_repository(
     await becomes(told, what="Core's complaint in the add-on's log", within=180)
     assert await house.file(CONFIGURATION) == with_entity
     await the_page_shows_it(supervisor, core)
-    await house.repository.push({CONFIGURATION: with_entity, ADDED: "from_git: {}\nlater: {}\n"})
+    good = {CONFIGURATION: with_entity, ADDED: "from_git: {}\nlater: {}\n", REACTS: AUTOMATION}
+    await house.repository.push(good)
     await becomes(lambda: entity("later"), what="an entity of the good commit after the bad one", within=180)
+    await becomes(lambda: reacted(core), what="the automation of that commit reacts")
     await asked_by_an_automation(supervisor)
     assert await core_pod(kubectl) == pod
     assert await house.file(CONFIGURATION) == with_entity
     assert own <= set((await house.live(f"find {LIVE}/.storage -type f")).split())
+
+
+async def reacted(core: Core) -> bool:
+    """Whether the automation has done what it does at its event."""
+    await core.post("/api/events/e2e_git")
+    return bool((await core.get(f"{STATES}.from_git"))["state"] == "on")
 
 
 async def asked_by_an_automation(supervisor: Supervisor) -> None:
