@@ -32,6 +32,8 @@ SHORT = 4_194_000
 """Bytes of an answer from which on proxies in front of us are told not to gather it."""
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes of one websocket message."""
+AHEAD = 256 * 1024
+"""Bytes of an answer that are read before the browser takes them; at twice as many the add-on has to wait."""
 FAREWELL_WAIT = 1.0
 """Seconds for a side to answer our closing."""
 
@@ -62,6 +64,7 @@ async def connections(app: web.Application) -> AsyncIterator[None]:
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=timeout,
+        read_bufsize=AHEAD,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
         app[PAGES] = session

@@ -93,7 +93,7 @@ BODY_WAIT: web.AppKey[float] = web.AppKey("BODY_WAIT", float)
 STREAMING = web.RequestKey("STREAMING", bool)
 """Set once the first byte of a streamed answer is out: an error can then no longer become an answer."""
 
-STREAMS: web.AppKey[set[asyncio.Task[Any]]] = web.AppKey("STREAMS", set)
+STREAMS: web.AppKey[set[asyncio.Timeout]] = web.AppKey("STREAMS", set)
 """Answers without an end that are being sent; they are ended when we stop."""
 
 type Body = Mapping[str, Any]

@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from supervisor_k8s.model.intent import Intent, Wanted
@@ -359,6 +360,7 @@ def is_unreported(pod: Live) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def _is_ipv4(address: str) -> bool:
     try:
         ipaddress.IPv4Address(address)

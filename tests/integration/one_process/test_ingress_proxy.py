@@ -124,6 +124,7 @@ async def test_unknown_token(mover: Browser) -> None:
     """503 in plain text; so too once the add-on is uninstalled."""
     answer = await mover.home.raw("GET", "/ingress/unknown/start", token=None, headers=mover.cookie)
     assert (answer.status, answer.text) == (503, "503: Service Unavailable")
+    assert (await mover.ask("GET", "/start")).status == 200
     assert (await mover.home.raw("POST", f"/addons/{SLUG}/uninstall")).status == 200
     assert (await mover.ask("GET", "/start")).status == 503
 
