@@ -18,14 +18,21 @@ tier() {
 	env -u KUBECONFIG -u PYTHONDONTWRITEBYTECODE "$venv/bin/python" -m pytest "$@"
 }
 
-# Each process of pytest spends seconds on importing what it finds, so the unit tier, whose tests are many and short, is
-# one. Contract tests wait, too: a process for each core, where tests of a module stay together, so what they share comes
-# up once; who has finished takes from who has not.
-said=$TMPDIR/unit.log
-tier tests/unit >"$said" 2>&1 &
-unit=$!
+# Each process of pytest spends seconds on importing what it finds, so of the unit tier, whose tests are many and short,
+# each has its share. Contract tests wait, too: a process for each core, where tests of a module stay together, so what
+# they share comes up once; who has finished takes from who has not.
+files=(tests/unit/test_*.py)
+shares=2 running=()
+for ((share = 0; share < shares; share++)); do
+	mine=()
+	for ((number = share; number < ${#files[@]}; number += shares)); do mine+=("${files[number]}"); done
+	tier "${mine[@]}" >"$TMPDIR/unit-$share.log" 2>&1 &
+	running+=($!)
+done
 code=0
 tier -n "$(nproc)" --dist worksteal tests/contract || code=$?
-wait "$unit" || code=$?
-cat "$said"
+for share in "${!running[@]}"; do
+	wait "${running[share]}" || code=$?
+	cat "$TMPDIR/unit-$share.log"
+done
 exit "$code"
