@@ -38,6 +38,8 @@ CONNECTIONS, REQUESTS, DATAGRAMS = 200, 300, 2000
 """For one run of each."""
 IDLE = 4_400
 """Nearly all that one port of an add-on can have: so many source ports has the proxy."""
+TIME_WAIT = 61.0
+"""Seconds after which the source port of a connection that has ended is free again."""
 WITHIN = 2.0
 """Seconds in which a new port is to answer."""
 
@@ -61,6 +63,8 @@ async def reaching(*, rounds: int) -> list[Figure | NotRun]:
         trips = await each_in_turn(tcp, _round_trip, rounds=rounds, say="ports, round trips")
         large = await each_in_turn(tcp, _large, rounds=max(3, rounds // 3), say="ports, 100 MB")
         datagrams = await each_in_turn(udp, _datagrams, rounds=rounds, say="ports, datagrams")
+        progress("ports, idle connections: waits until those before have given their ports back")
+        await asyncio.sleep(TIME_WAIT)
         memory = await _memory(kubectl, tcp[-1])
         changes = [await _change(kubectl, supervisor, number) for number in PUBLISHED[1 : rounds + 1]]
     return [
