@@ -18,7 +18,7 @@ import yaml
 
 from supervisor_k8s.cluster.client import Client
 from tests.bench.figure import Figure, NotRun, in_turn, progress
-from tests.bench.house import LABEL, OURS, WAIT, bare, fresh, reached, seen
+from tests.bench.house import LABEL, NOT_HERE, WAIT, bare, fresh, is_up_here, reached, seen
 from tests.cluster import paths
 from tests.e2e import node
 from tests.e2e.house import Kubectl, Supervisor
@@ -41,8 +41,8 @@ async def coming_up(*, rounds: int) -> list[Figure | NotRun]:
     config, kubectl = paths.from_environment().kubeconfig, Kubectl()
     if os.environ.get("CLUSTER") == "external" or os.geteuid() != 0:
         return [NotRun(names=NAMES, why="what a node loses is brought about at the node, as root")]
-    if not config.exists() or not await kubectl.run("get", "pods", "-l", OURS, check=False):
-        return [NotRun(names=NAMES, why="no local cluster with a house in it: `make up` makes one")]
+    if not await is_up_here(kubectl):
+        return [NotRun(names=NAMES, why=NOT_HERE)]
     async with reached(kubectl, config) as (client, supervisor), _installed(kubectl, supervisor):
         pairs = await in_turn(
             lambda: _scaled(kubectl, client),

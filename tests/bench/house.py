@@ -28,6 +28,7 @@ PORT = 1883
 BARE = "bench-bare"
 LABEL = "supervisor-k8s-bench"
 OURS = "app.kubernetes.io/name=supervisor"
+NOT_HERE = "no local cluster with a house in it: `make up` makes one"
 NAMES = ("add-on start", "add-on restart", "add-on stop", "pod start to listening", "pod start to first right answer")
 BARELY = {"start": "kubectl scale", "restart": "kubectl rollout restart", "stop": "kubectl scale"}
 """What each of our verbs is held against."""
@@ -40,7 +41,7 @@ async def living(*, rounds: int, starts: int, delay: float = 0.0) -> list[Figure
     """Figures of a real house. `delay` in seconds is waited before each request to our API."""
     config = Path(os.environ["KUBECONFIG"]) if os.environ.get("CLUSTER") == "external" else _local()
     kubectl = Kubectl()
-    if config is None or not config.exists() or not await kubectl.run("get", "pods", "-l", OURS, check=False):
+    if not config.exists() or not await kubectl.run("get", "pods", "-l", OURS, check=False):
         return [NotRun(names=NAMES, why="no cluster with a house in it: `make up` makes one")]
     async with reached(kubectl, config) as (client, supervisor):
         figures = await _lives(kubectl, client, supervisor, rounds, delay)
@@ -49,18 +50,29 @@ async def living(*, rounds: int, starts: int, delay: float = 0.0) -> list[Figure
         return [*figures, *await _pod_starts(kubectl, supervisor, starts)]
 
 
+async def is_up_here(kubectl: Kubectl) -> bool:
+    """Whether the local cluster is there, with a house in it."""
+    return _local().exists() and bool(await kubectl.run("get", "pods", "-l", OURS, check=False))
+
+
 @asynccontextmanager
 async def reached(kubectl: Kubectl, config: Path) -> AsyncIterator[tuple[Client, Supervisor]]:
     """The cluster's API, and the Supervisor with the command line's token."""
     async with AsyncExitStack() as stack:
         client = client_of(config)
         stack.push_async_callback(client.close)
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield client, await stack.enter_async_context(supervisor_of(kubectl))
+
+
+@asynccontextmanager
+async def supervisor_of(kubectl: Kubectl) -> AsyncIterator[Supervisor]:
+    """The Supervisor with the command line's token."""
+    async with aiohttp.ClientSession() as session:
         url = f"http://{await kubectl.address('supervisor')}"
-        yield client, Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+        yield Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
 
 
-def _local() -> Path | None:
+def _local() -> Path:
     return paths.from_environment().kubeconfig
 
 

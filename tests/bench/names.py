@@ -5,8 +5,8 @@ import time
 
 from tests import dns
 from tests.bench.figure import Figure, NotRun, Pairs, in_turn, spread
-from tests.bench.house import OURS
-from tests.cluster import paths, versions
+from tests.bench.house import NOT_HERE, is_up_here
+from tests.cluster import versions
 from tests.e2e.house import Kubectl
 
 NAMES = ("names: a look-up of ours, by the cluster's DNS", "names: a look-up of the cluster's through us")
@@ -21,10 +21,8 @@ AIM = 0.3
 async def looking_up(*, rounds: int) -> list[Figure | NotRun]:
     """From the node: both servers are pods on it."""
     kubectl = Kubectl()
-    if not paths.from_environment().kubeconfig.exists() or not await kubectl.run(
-        "get", "pods", "-l", OURS, check=False
-    ):
-        return [NotRun(names=NAMES, why="no local cluster with a house in it: `make up` makes one")]
+    if not await is_up_here(kubectl):
+        return [NotRun(names=NAMES, why=NOT_HERE)]
     ours = await kubectl.address("supervisor-dns")
     figures: list[Figure | NotRun] = []
     for figure, name in zip(NAMES, (OUR_NAME, CLUSTERS_NAME), strict=True):

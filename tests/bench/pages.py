@@ -11,19 +11,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
 
-from tests.bench.figure import Figure, NotRun, Pairs, spread
-from tests.bench.house import OURS
-from tests.bench.ways import Way, each_in_turn
-from tests.bench.wire import latency, time_each
-from tests.cluster import paths
+from tests.bench.figure import Figure, NotRun, spread
+from tests.bench.house import NOT_HERE, OURS, is_up_here, supervisor_of
+from tests.bench.ways import REQUESTS, SMALL, Way, Ways, answering, each_in_turn, sending, times
+from tests.bench.wire import time_each
 from tests.e2e.house import NAMESPACE, Kubectl, Supervisor
 from tests.e2e.pages import PAGES, installed
 
 NAMES = ("ingress: 1 kB", "ingress: 1 kB, many at once", "ingress: 100 MB", "ingress: websocket")
 PORT = 8099
-SMALL, LARGE = 1024, 100 * 1000 * 1000
-REQUESTS = 300
-"""One after the other, and once more with several under way, for one run of the small page; and as many round trips."""
 AIM, TIMES = 1.0, 2.0
 """Milliseconds longer than nginx, and its time by this: half of its requests or bytes per second."""
 NGINX = "bench-nginx"
@@ -53,37 +49,31 @@ http {
 """
 
 
-type Ways = Sequence[Way]
-"""Direct, through nginx, through us."""
-
-
 async def passing(*, rounds: int) -> list[Figure | NotRun]:
     """All figures of ingress, from the node: all three servers are pods on it."""
     kubectl = Kubectl()
-    if not paths.from_environment().kubeconfig.exists() or not await kubectl.run(
-        "get", "pods", "-l", OURS, check=False
-    ):
-        return [NotRun(names=NAMES, why="no local cluster with a house in it: `make up` makes one")]
+    if not await is_up_here(kubectl):
+        return [NotRun(names=NAMES, why=NOT_HERE)]
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        url = f"http://{await kubectl.address('supervisor')}"
-        supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+        supervisor = await stack.enter_async_context(supervisor_of(kubectl))
         await stack.enter_async_context(installed(supervisor))
         ways = await stack.enter_async_context(_ways(kubectl, supervisor))
-        latencies = await each_in_turn(ways, _latency, rounds=rounds, say="ingress, 1 kB")
+        latencies = await each_in_turn(ways, answering, rounds=rounds, say="ingress, 1 kB")
         several = await each_in_turn(ways, _several, rounds=rounds, say="ingress, 1 kB, many at once")
-        large = await each_in_turn(ways, _large, rounds=max(3, rounds // 3), say="ingress, 100 MB")
+        large = await each_in_turn(ways, sending, rounds=max(3, rounds // 3), say="ingress, 100 MB")
         trips = await each_in_turn(ways, lambda way: _round_trip(session, way), rounds=rounds, say="ingress, websocket")
     return [
         _longer("ingress: 1 kB through us, longer than through nginx", latencies),
-        _times("ingress: 1 kB, many at once, time for each by nginx'", several, unit="ms", scale=1000),
-        _times("ingress: 100 MB through us by through nginx", large, unit="s"),
+        times("ingress: 1 kB, many at once, time for each by nginx'", several, unit="ms", scale=1000, aim=TIMES),
+        times("ingress: 100 MB through us by through nginx", large, unit="s", aim=TIMES),
         _longer("ingress: websocket round trip, longer than by nginx", trips),
     ]
 
 
 @asynccontextmanager
 async def _ways(kubectl: Kubectl, supervisor: Supervisor) -> AsyncIterator[Ways]:
+    """Direct, through nginx, through us."""
     info = (await supervisor.get(f"/addons/{PAGES}/info")).data
     token = info["ingress_entry"].rpartition("/")[2]
     user = await _session(kubectl)
@@ -115,18 +105,8 @@ async def _session(kubectl: Kubectl) -> str:
     return session
 
 
-async def _latency(way: Way) -> float:
-    with way.wire(SMALL) as wire:
-        return await asyncio.to_thread(latency, wire, REQUESTS, [])
-
-
 async def _several(way: Way) -> float:
     return await asyncio.to_thread(time_each, lambda: way.wire(SMALL), REQUESTS)
-
-
-async def _large(way: Way) -> float:
-    with way.wire(LARGE) as wire:
-        return await asyncio.to_thread(latency, wire, 1, [])
 
 
 async def _round_trip(session: aiohttp.ClientSession, way: Way) -> float:
@@ -147,9 +127,3 @@ def _longer(name: str, taken: Sequence[Sequence[float]]) -> Figure:
     medians = {side: f"{statistics.median(values) * 1000:.2f} ms" for side, values in sides.items()}
     differences = [1000 * (mine - theirs) for theirs, mine in zip(nginx, ours, strict=True)]
     return spread(name, differences, unit="ms", aim=AIM, **medians)
-
-
-def _times(name: str, taken: Sequence[Sequence[float]], *, unit: str, scale: float = 1.0) -> Figure:
-    direct, nginx, ours = taken
-    alone = f"{statistics.median(direct) * scale:.3g} {unit}"
-    return Pairs(nginx, ours).ratio(name, aim=TIMES, unit=unit, scale=scale, direct=alone)

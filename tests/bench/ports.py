@@ -5,19 +5,15 @@ address of a LoadBalancer costs), and through the proxy for published ports behi
 import asyncio
 import resource
 import socket
-import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 
-import aiohttp
-
-from tests.bench.figure import Figure, NotRun, Pairs, progress, spread
-from tests.bench.house import OURS
+from tests.bench.figure import Figure, NotRun, progress, spread
+from tests.bench.house import NOT_HERE, is_up_here, supervisor_of
 from tests.bench.process import MEGABYTE
-from tests.bench.ways import Way, each_in_turn
-from tests.bench.wire import CLIENTS, latency
-from tests.cluster import paths
+from tests.bench.ways import SMALL, Way, Ways, answering, each_in_turn, sending, times
+from tests.bench.wire import CLIENTS
 from tests.e2e.house import Kubectl, Supervisor, becomes
 from tests.e2e.lan import SERVICE
 from tests.e2e.pages import PAGES, installed
@@ -33,8 +29,7 @@ NAMES = (
 PAGE, ECHO = 8099, 9002
 """Ports of the add-on."""
 PUBLISHED = range(18000, 18100)
-SMALL, LARGE = 1024, 100 * 1000 * 1000
-CONNECTIONS, REQUESTS, DATAGRAMS = 200, 300, 2000
+CONNECTIONS, DATAGRAMS = 200, 2000
 """For one run of each."""
 IDLE = 4_400
 """Nearly all that one port of an add-on can have: so many source ports has the proxy."""
@@ -43,35 +38,28 @@ TIME_WAIT = 61.0
 WITHIN = 2.0
 """Seconds in which a new port is to answer."""
 
-type Ways = Sequence[Way]
-"""Direct, through a Service, through us."""
-
 
 async def reaching(*, rounds: int) -> list[Figure | NotRun]:
     """All figures of published ports, from the node."""
     kubectl = Kubectl()
-    if not paths.from_environment().kubeconfig.exists() or not await kubectl.run(
-        "get", "pods", "-l", OURS, check=False
-    ):
-        return [NotRun(names=NAMES, why="no local cluster with a house in it: `make up` makes one")]
+    if not await is_up_here(kubectl):
+        return [NotRun(names=NAMES, why=NOT_HERE)]
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession())
-        url = f"http://{await kubectl.address('supervisor')}"
-        supervisor = Supervisor(session, url, await kubectl.secret("supervisor-cli", "token"))
+        supervisor = await stack.enter_async_context(supervisor_of(kubectl))
         tcp, udp = await stack.enter_async_context(_ways(kubectl, supervisor))
         connections = await each_in_turn(tcp, _connecting, rounds=rounds, say="ports, connections")
-        trips = await each_in_turn(tcp, _round_trip, rounds=rounds, say="ports, round trips")
-        large = await each_in_turn(tcp, _large, rounds=max(3, rounds // 3), say="ports, 100 MB")
+        trips = await each_in_turn(tcp, answering, rounds=rounds, say="ports, round trips")
+        large = await each_in_turn(tcp, sending, rounds=max(3, rounds // 3), say="ports, 100 MB")
         datagrams = await each_in_turn(udp, _datagrams, rounds=rounds, say="ports, datagrams")
         progress("ports, idle connections: waits until those before have given their ports back")
         await asyncio.sleep(TIME_WAIT)
         memory = await _memory(kubectl, tcp[-1])
         changes = [await _change(kubectl, supervisor, number) for number in PUBLISHED[1 : rounds + 1]]
     return [
-        _times(NAMES[0], connections, unit="ms", scale=1000),
-        _times(NAMES[1], trips, unit="ms", scale=1000),
-        _times(NAMES[2], large, unit="s"),
-        _times(NAMES[3], datagrams, unit="ms", scale=1000),
+        times(NAMES[0], connections, unit="ms", scale=1000),
+        times(NAMES[1], trips, unit="ms", scale=1000),
+        times(NAMES[2], large, unit="s"),
+        times(NAMES[3], datagrams, unit="ms", scale=1000),
         spread(NAMES[4], changes, unit="s", aim=WITHIN, p99=f"{_p99(changes):.2f} s"),
         memory,
     ]
@@ -79,7 +67,7 @@ async def reaching(*, rounds: int) -> list[Figure | NotRun]:
 
 @asynccontextmanager
 async def _ways(kubectl: Kubectl, supervisor: Supervisor) -> AsyncIterator[tuple[Ways, Ways]]:
-    """By TCP and by UDP, with the page's add-on published."""
+    """By TCP and by UDP, with the page's add-on published: direct, through a Service, through us."""
     number = PUBLISHED[0]
     async with installed(supervisor, ports={f"{PAGE}/tcp": number, f"{ECHO}/udp": number}):
         await becomes(lambda: _answers(kubectl, number), what="the published port answers")
@@ -115,16 +103,6 @@ async def _connecting(way: Way) -> float:
         return (time.perf_counter() - began) / CONNECTIONS
 
     return await asyncio.to_thread(connect)
-
-
-async def _round_trip(way: Way) -> float:
-    with way.wire(SMALL) as wire:
-        return await asyncio.to_thread(latency, wire, REQUESTS, [])
-
-
-async def _large(way: Way) -> float:
-    with way.wire(LARGE) as wire:
-        return await asyncio.to_thread(latency, wire, 1, [])
 
 
 async def _datagrams(way: Way) -> float:
@@ -203,12 +181,6 @@ async def _proportional(kubectl: Kubectl) -> float:
     show = "for one in /proc/[0-9]*; do grep -q nginx $one/comm && grep ^Pss: $one/smaps_rollup; done; true"
     lines = (await kubectl.run("exec", f"deployment/{SERVICE}", "--", "sh", "-c", show)).splitlines()
     return sum(int(line.split()[1]) for line in lines) * 1024 / MEGABYTE
-
-
-def _times(name: str, taken: Sequence[Sequence[float]], *, unit: str, scale: float = 1.0) -> Figure:
-    direct, service, ours = taken
-    alone = f"{statistics.median(direct) * scale:.3g} {unit}"
-    return Pairs(service, ours).ratio(name, aim=None, unit=unit, scale=scale, direct=alone)
 
 
 def _p99(values: Sequence[float]) -> float:

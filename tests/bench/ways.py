@@ -1,10 +1,17 @@
 """The same thing reached in several ways, measured one way after the other."""
 
+import asyncio
+import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench.figure import progress
-from tests.bench.wire import Wire
+from tests.bench.figure import Figure, Pairs, progress
+from tests.bench.wire import Wire, latency
+
+SMALL, LARGE = 1024, 100 * 1000 * 1000
+"""Bytes of an answer."""
+REQUESTS = 300
+"""For one run of the small answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +32,13 @@ class Way:
         return Wire(self.port, f"{self.prefix}sized?bytes={size}", host=self.host, headers=self.headers)
 
 
+type Ways = Sequence[Way]
+"""Direct, by what ours is held against, through us."""
 type Measure = Callable[[Way], Awaitable[float]]
 """Seconds that one run took."""
 
 
-async def each_in_turn(ways: Sequence[Way], measure: Measure, *, rounds: int, say: str) -> list[list[float]]:
+async def each_in_turn(ways: Ways, measure: Measure, *, rounds: int, say: str) -> list[list[float]]:
     """For each way what it took; a first round does not count."""
     taken: list[list[float]] = [[] for _ in ways]
     for number in range(rounds + 1):
@@ -39,3 +48,24 @@ async def each_in_turn(ways: Sequence[Way], measure: Measure, *, rounds: int, sa
             if number:
                 values.append(seconds)
     return taken
+
+
+async def answering(way: Way) -> float:
+    """The median of small answers, one after the other on one connection."""
+    with way.wire(SMALL) as wire:
+        return await asyncio.to_thread(latency, wire, REQUESTS, [])
+
+
+async def sending(way: Way) -> float:
+    """One large answer."""
+    with way.wire(LARGE) as wire:
+        return await asyncio.to_thread(latency, wire, 1, [])
+
+
+def times(
+    name: str, taken: Sequence[Sequence[float]], *, unit: str, scale: float = 1.0, aim: float | None = None
+) -> Figure:
+    """Ours by the other, and what it took direct; `taken` in the order of Ways."""
+    direct, other, ours = taken
+    alone = f"{statistics.median(direct) * scale:.3g} {unit}"
+    return Pairs(other, ours).ratio(name, aim=aim, unit=unit, scale=scale, direct=alone)
