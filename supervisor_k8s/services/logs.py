@@ -231,19 +231,21 @@ class Logs:
         return run or Run(name, container, uid=name)
 
     def _present(self, key: str) -> Run | None:
-        if key == OWN_KEY:
-            return None
-        labels, container = program_of(key)
-        pod = pod_that_counts(self._cluster.select("Pod", labels))
+        pods, container = self._pods(key)
+        pod = pod_that_counts(pods)
         return None if pod is None else run_of(pod, container)
 
     def _over(self, key: str) -> Sequence[Run]:
         """Runs in pods that are cleared away."""
-        if key == OWN_KEY:
-            return ()
-        labels, container = program_of(key)
-        pods = self._cluster.select("Pod", labels)
+        pods, container = self._pods(key)
         return [run for pod in pods if nothing_runs(pod) and (run := run_of(pod, container))]
+
+    def _pods(self, key: str) -> tuple[Sequence[Live], str]:
+        """Those of a workload, with the name of its program's container; none of our own."""
+        if key == OWN_KEY:
+            return (), ""
+        labels, container = program_of(key)
+        return self._cluster.select("Pod", labels), container
 
     def _goes_on(self, key: str, run: Run) -> bool:
         """Whether the run has not ended; our own has not, or nobody would ask."""
