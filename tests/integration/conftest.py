@@ -21,11 +21,20 @@ from tests.cluster import binaries, packages
 from tests.cluster.controlplane import AUDIT_ALL, ControlPlane, Ports
 from tests.cluster.paths import from_environment
 from tests.cluster.steps import Console, Context
+from tests.gitserver import GitServer, Repository
 from tests.kubeconfig import client_of
 
 PACE = Pace(first_pause=0.05, longest_pause=0.5)
 """Pauses short enough for a test; all else as in the product."""
 LABELS = addon_labels("a")
+
+
+@pytest.fixture
+def repository(git_server: GitServer) -> Repository:
+    """`house`, with one file."""
+    made = git_server.repository("house")
+    made.commit({"configuration.yaml": "a:\n"})
+    return made
 
 
 @pytest.fixture(scope="session")

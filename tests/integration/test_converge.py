@@ -103,14 +103,20 @@ async def test_deployment_deleted(house: House, others: Others) -> None:
     assert await house.admitted(other_than=former) != former
 
 
-async def test_one_pod_at_a_time(house: House, others: Others) -> None:
-    """While a deleted pod still terminates, its replacement waits at its gate; then it may run."""
+async def with_a_deleted_pod(house: House, others: Others) -> str:
+    """It terminates, and there is another one in its place."""
     house.want(gated())
     await house.reconciler.converge(KEY)
     former = await house.admitted()
     await others.run(former)
     await others.delete("Pod", former)
     await house.until(lambda: len(house.pods()) == 2 or None)
+    return former
+
+
+async def test_one_pod_at_a_time(house: House, others: Others) -> None:
+    """While a deleted pod still terminates, its replacement waits at its gate; then it may run."""
+    former = await with_a_deleted_pod(house, others)
     assert await settled(house) == [former]
     await others.end(former)
     assert await house.admitted(other_than=former) != former
@@ -118,12 +124,7 @@ async def test_one_pod_at_a_time(house: House, others: Others) -> None:
 
 async def test_node_clears_away(house: House, others: Others) -> None:
     """Once nothing runs in the pod that terminates, its replacement may run, although the pod is still there."""
-    house.want(gated())
-    await house.reconciler.converge(KEY)
-    former = await house.admitted()
-    await others.run(former)
-    await others.delete("Pod", former)
-    await house.until(lambda: len(house.pods()) == 2 or None)
+    former = await with_a_deleted_pod(house, others)
     ended = {"name": "addon", "image": "a:1", "imageID": "", "ready": False, "restartCount": 0}
     ended["state"] = {"terminated": {"exitCode": 0, "reason": "Completed"}}
     status = {"phase": "Succeeded", "containerStatuses": [ended]}

@@ -17,13 +17,6 @@ FILM = bytes(range(256)) * 5_000
 
 
 @pytest.fixture
-def repository(git_server: GitServer) -> Repository:
-    made = git_server.repository("house")
-    made.commit({"configuration.yaml": "a:\n"})
-    return made
-
-
-@pytest.fixture
 def mirror(tmp_path: Path) -> Mirror:
     return Mirror(tmp_path / "mirror.git", modules=True)
 

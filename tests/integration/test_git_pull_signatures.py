@@ -61,13 +61,6 @@ def pgp(tmp_path: Path) -> Iterator[Signer]:
         subprocess.run(["gpgconf", "--kill", "all"], env=environment, check=False, timeout=30)
 
 
-@pytest.fixture
-def repository(git_server: GitServer) -> Repository:
-    made = git_server.repository("house")
-    made.commit({"configuration.yaml": "a:\n"})
-    return made
-
-
 class House:
     """A mirror that fetches from there."""
 

@@ -74,13 +74,6 @@ def other_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OtherSide:
 
 
 @pytest.fixture
-def repository(git_server: GitServer) -> Repository:
-    made = git_server.repository("house")
-    made.commit({"configuration.yaml": "a:\n"})
-    return made
-
-
-@pytest.fixture
 def reader(repository: Repository, tmp_path: Path) -> Reader:
     source = Source(url=f"{AT}:{repository.path}", branch="main", key="KEY\n", known_hosts=(KNOWN,))
     return Reader(Mirror(tmp_path / "mirror.git", modules=True), source, tmp_path / "candidate")
