@@ -14,6 +14,7 @@ from git_pull.kube import DEPLOYMENTS, STATEFUL_SETS, rolled_out
 from git_pull.options import Signers
 from git_pull.standalone import added
 from git_pull.worktree import origin
+from tests.unit.test_git_pull_authorities import LINES
 
 SEED = {
     "--interval": ("INTERVAL", "60"),
@@ -74,11 +75,13 @@ def test_files(tmp_path: Path) -> None:
     """Of keys and those who are trusted: what the options have as lists of lines."""
     given = {"--repository": "https://git.example.com/house.git", "--ha-config-path": str(tmp_path)}
     for flag in FILES:
-        (tmp_path / flag).write_text(f"{flag}\nline\n")
+        authority = flag == "--certificate-authority-path"
+        (tmp_path / flag).write_text(("\n".join(LINES) if authority else f"{flag}\nline") + "\n")
         given[flag] = str(tmp_path / flag)
     options = alone.read(Flags(given))
     assert options.source.key == "--git-ssh-key-path\nline\n"
     assert options.source.known_hosts == ("--known-hosts-path", "line")
+    assert options.source.authorities.splitlines() == LINES
     assert options.signers == Signers(ssh=("--allowed-signers-path", "line"), gpg="--gpg-keys-path\nline\n")
     with pytest.raises(OptionsError, match="--gpg-keys-path"):
         alone.read(Flags({**given, "--gpg-keys-path": "/none/such"}))

@@ -39,6 +39,7 @@ FLAGS: Mapping[str, Flag] = {
     "--allowed-signers-path": Flag(variables=("ALLOWED_SIGNERS_PATH",)),
     "--auto-reload": Flag(variables=("AUTO_RELOAD",), default="true", switch=True),
     "--auto-restart": Flag(variables=("AUTO_RESTART",), default="true", switch=True),
+    "--certificate-authority-path": Flag(variables=("CERTIFICATE_AUTHORITY_PATH",)),
     "--data-path": Flag(variables=("DATA_PATH",), default="/data"),
     "--first-run": Flag(variables=("FIRST_RUN",), default="refuse"),
     "--forge": Flag(variables=("FORGE",), default="auto"),
@@ -60,6 +61,7 @@ FLAGS: Mapping[str, Flag] = {
 FILES: Mapping[str, str] = {
     "--git-ssh-key-path": "deployment_key",
     "--known-hosts-path": "known_hosts",
+    "--certificate-authority-path": "certificate_authority",
     "--allowed-signers-path": "allowed_signers",
     "--gpg-keys-path": "gpg_keys",
 }

@@ -20,6 +20,9 @@ TIMEOUT = 3600.0
 """Seconds for one command; a gigabyte on a slow line takes half of it."""
 KNOWN_HOSTS = Path(__file__).with_name("known_hosts")
 """Keys of large forges, as they publish them."""
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Whom the system trusts."""
+_NAMED, _TRUSTED = "SSL_CERT_FILE", "http.sslCAInfo"
 _LINES = 5
 _ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
 _STRANGER = "Host key verification failed."
@@ -42,7 +45,7 @@ _SETTINGS = {
 }
 _INHERITED = (
     "PATH",
-    "SSL_CERT_FILE",
+    _NAMED,
     "SSL_CERT_DIR",
     "http_proxy",
     "https_proxy",
@@ -124,8 +127,13 @@ class Git:
 
 def _authorities() -> Mapping[str, str]:
     """Those that all other programs go by; git alone does not look there."""
-    file = os.environ.get("SSL_CERT_FILE")
-    return {"http.sslCAInfo": file} if file else {}
+    file = os.environ.get(_NAMED)
+    return {_TRUSTED: file} if file else {}
+
+
+def _system_authorities() -> str:
+    file = Path(os.environ.get(_NAMED) or AUTHORITIES)
+    return f"{file.read_text()}\n" if file.is_file() else ""
 
 
 def _told(errors: bytes) -> str:
@@ -165,6 +173,10 @@ def access(source: Source) -> Iterator[With]:
             login.write_text(f"username={source.login.user}\npassword={source.login.password}\n")
             settings[f"credential.{source.place}.helper"] = '!f() { cat "$GIT_PULL_LOGIN"; }; f'
             environment["GIT_PULL_LOGIN"] = str(login)
+        if source.authorities:
+            trusted = folder / "authorities"
+            trusted.write_text(_system_authorities() + source.authorities)
+            settings[_TRUSTED] = str(trusted)
         hosts = folder / "known_hosts"
         hosts.write_text(KNOWN_HOSTS.read_text() + "".join(f"{line}\n" for line in source.known_hosts))
         ssh = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from git_pull.authorities import certificates
 from git_pull.changes import Both
 from git_pull.errors import OptionsError
 from git_pull.forge import Desk, Forge, desk
@@ -14,7 +15,7 @@ from git_pull.forge import Desk, Forge, desk
 SCHEMES = ("https", "http", "ssh", "git")
 """`file` and `ext` would read our disk and run commands."""
 
-_COMMIT, _BY_NAME = "commit", "auto"
+_COMMIT, _BY_NAME, _AUTHORITY = "commit", "auto", "certificate_authority"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Login:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a commit comes from. `branch` may be a tag; empty: what the repository's HEAD names. `depth` is the number
-    of commits that are fetched with their history; 0: all.
+    of commits that are fetched with their history; 0: all. `authorities` (PEM) are trusted beside the system's.
     """
 
     url: str
@@ -37,6 +38,7 @@ class Source:
     login: Login | None = None
     key: str = field(default="", repr=False)
     known_hosts: tuple[str, ...] = ()
+    authorities: str = field(default="", repr=False)
 
     @property
     def place(self) -> str:
@@ -122,6 +124,7 @@ def _source(given: Mapping[str, Any]) -> Source:
         login=login,
         key=_lines(given, "deployment_key"),
         known_hosts=_texts(given, "known_hosts", ()),
+        authorities=certificates(_texts(given, _AUTHORITY, ()), option=_AUTHORITY),
     )
 
 

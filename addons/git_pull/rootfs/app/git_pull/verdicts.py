@@ -1,9 +1,11 @@
 """Telling a forge what became of its commits."""
 
 import logging
+import ssl
 
 import aiohttp
 
+from git_pull.authorities import trust
 from git_pull.errors import HomeError
 from git_pull.forge import Desk, Verdict, body
 from git_pull.history import Outcome, Run
@@ -24,8 +26,10 @@ _GOOD = {
 class Verdicts:
     """To one repository's commits."""
 
-    def __init__(self, *, session: aiohttp.ClientSession, desk: Desk, token: str) -> None:
-        self._rest = Rest(session=session, address=desk.address, token=lambda: token)
+    def __init__(
+        self, *, session: aiohttp.ClientSession, desk: Desk, token: str, trust: ssl.SSLContext | bool = True
+    ) -> None:
+        self._rest = Rest(session=session, address=desk.address, token=lambda: token, trust=trust)
         self._desk = desk
         self._last: Verdict | None = None
 
@@ -46,7 +50,8 @@ def of(options: Options, session: aiohttp.ClientSession) -> Verdicts | None:
     """None where nobody is to be told."""
     if options.desk is None:
         return None
-    return Verdicts(session=session, desk=options.desk, token=options.status_token)
+    trusted = trust(options.source.authorities)
+    return Verdicts(session=session, desk=options.desk, token=options.status_token, trust=trusted)
 
 
 def _verdict(run: Run) -> Verdict | None:
