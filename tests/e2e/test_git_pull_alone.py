@@ -1,5 +1,5 @@
 """The Git pull image without a Supervisor, by the example's manifests: real Core checks and reloads, and a program that
-does nothing is restarted in its place.
+does nothing is restarted in its place, as a Deployment's and as a StatefulSet's.
 """
 
 import json
@@ -30,13 +30,14 @@ pytestmark = [
 ]
 
 
-def settings(core: str, repository: str) -> dict[str, str]:
+def settings(core: str, repository: str, kind: str) -> dict[str, str]:
+    """`kind` of workload that is Home Assistant's."""
     return {
         "REPOSITORY": repository,
         "GIT_BRANCH": "main",
         "HA_URL": core,
         "HA_TOKEN_FILE": "/secrets/ha-token",
-        "KUBE_DEPLOYMENT": WORKLOAD,
+        f"KUBE_{kind.upper()}": WORKLOAD,
         "KUBE_NAMESPACE": NAMESPACE,
         "METRICS": "true",
         "INTERVAL": "1",
@@ -44,10 +45,10 @@ def settings(core: str, repository: str) -> dict[str, str]:
     }
 
 
-def overlay(folder: Path, core: str, repository: str) -> Path:
+def overlay(folder: Path, core: str, repository: str, kind: str = "Deployment") -> Path:
     """As a user writes one: where things are, the volume of this house, and its own `env`."""
     shared = paths.from_environment().volumes / "shared" / "homeassistant"
-    env = [{"name": name, "value": value} for name, value in settings(core, repository).items()]
+    env = [{"name": name, "value": value} for name, value in settings(core, repository, kind).items()]
     changes = [
         {"op": "replace", "path": f"{POD}/containers/0/env", "value": env},
         {"op": "replace", "path": f"{POD}/volumes/0", "value": {"name": "config", "hostPath": {"path": str(shared)}}},
@@ -67,13 +68,13 @@ def overlay(folder: Path, core: str, repository: str) -> Path:
     return folder
 
 
-def workload(image: str) -> str:
+def workload(kind: str, image: str) -> str:
     """What is restarted: it does nothing."""
-    labels = {"app": WORKLOAD}
+    labels = {"app": kind}
     container = {"name": "sleeps", "image": image, "command": ["sleep", "infinity"]}
     pod = {"terminationGracePeriodSeconds": 1, "containers": [container]}
     spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}
-    return json.dumps({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": WORKLOAD}, "spec": spec})
+    return json.dumps({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": WORKLOAD}, "spec": spec})
 
 
 @dataclass(slots=True)
@@ -83,10 +84,21 @@ class Alone:
     house: House
     kubectl: Kubectl
     session: aiohttp.ClientSession
+    image: str
 
-    async def restarted(self) -> str:
+    async def make(self, kind: str) -> None:
+        """A workload, and wait until it runs."""
+        await self.kubectl.run("apply", "-f", "-", stdin=workload(kind, self.image))
+        await self.kubectl.run("rollout", "status", f"{kind}/{WORKLOAD}", "--timeout=110s")
+
+    async def start(self, folder: Path) -> None:
+        """The program by an overlay, in place of one that runs."""
+        await self.kubectl.run("apply", "-k", str(folder))
+        await self.kubectl.run("rollout", "status", f"deployment/{SYNC}", "--timeout=110s")
+
+    async def restarted(self, kind: str = "Deployment") -> str:
         """Another answer after each restart of the workload."""
-        uid: str = (await self.kubectl.pod(f"app={WORKLOAD}"))["metadata"]["uid"]
+        uid: str = (await self.kubectl.pod(f"app={kind}"))["metadata"]["uid"]
         return uid
 
     async def says(self, value: int) -> bool:
@@ -124,10 +136,10 @@ async def alone(
     made = overlay(tmp_path, core.url, house.repository.address)
     documents = list(yaml.safe_load_all(await own.run("kustomize", str(made))))
     (image,) = [d["spec"]["template"]["spec"]["containers"][0]["image"] for d in documents if d["kind"] == "Deployment"]
-    await own.run("apply", "-f", "-", stdin=workload(image))
-    await own.run("rollout", "status", f"deployment/{WORKLOAD}", "--timeout=110s")
+    alone = Alone(house, own, session, image)
     try:
-        yield Alone(house, own, session)
+        await alone.make("Deployment")
+        yield alone
     finally:
         await own.run("delete", "namespace", NAMESPACE)
         await house.live(f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {LIVE}/{ADDED} {LIVE}/.git_pull")
@@ -142,8 +154,7 @@ async def test_a_house_without_a_supervisor(alone: Alone, core: Core, tmp_path: 
     before = await alone.restarted()
     good = f"{configuration}\ninput_boolean: !include {ADDED}\n"
     await house.repository.push({CONFIGURATION: good, ADDED: "alone: {}\n"})
-    await alone.kubectl.run("apply", "-k", str(tmp_path))
-    await alone.kubectl.run("rollout", "status", f"deployment/{SYNC}", "--timeout=110s")
+    await alone.start(tmp_path)
     await becomes(lambda: alone.says(1), what="a good status", within=120)
     assert await house.file(CONFIGURATION) == good
     assert await alone.restarted() != before
@@ -164,3 +175,19 @@ async def test_a_house_without_a_supervisor(alone: Alone, core: Core, tmp_path: 
     await becomes(entity, what="an entity of the good commit after the bad one", within=120)
     await becomes(lambda: alone.says(1), what="a good status again")
     assert await alone.restarted() == before
+    await is_restarted_as_a_stateful_set(alone, core, tmp_path)
+    assert await alone.restarted() == before
+
+
+async def is_restarted_as_a_stateful_set(alone: Alone, core: Core, folder: Path) -> None:
+    """The same program, where the user's overlay names a StatefulSet; the other one is gone before there is news."""
+    house = alone.house
+    await alone.make("StatefulSet")
+    before = await alone.restarted("StatefulSet")
+    await alone.kubectl.run("delete", "deployment", SYNC, "--cascade=foreground", "--timeout=60s")
+    news = f"{await house.file(CONFIGURATION)}# of a StatefulSet\n"
+    await house.repository.push({CONFIGURATION: news})
+    await alone.start(overlay(folder, core.url, house.repository.address, "StatefulSet"))
+    await becomes(lambda: alone.says(1), what="a good status, of a StatefulSet", within=120)
+    assert await house.file(CONFIGURATION) == news
+    assert await alone.restarted("StatefulSet") != before
