@@ -100,3 +100,13 @@ async def test_what_became_of_the_runs(house: Houseful, caplog: pytest.LogCaptur
     assert [line.partition(":")[0] for line in lines] == ["live", "invalid", "invalid", "invalid"]
     assert all("configuration.yaml says nonsense" in line for line in lines[1:])
     assert (house.data / HISTORY).stat().st_mtime_ns == written
+
+
+async def test_a_revert(house: Houseful) -> None:
+    """The same files by another commit are live by it, although nothing had to be done; a second pass finds no news."""
+    await house.run()
+    house.repository.commit({"configuration.yaml": "nonsense:\n"})
+    assert await house.run() == 1
+    house.repository.commit(dict(FIRST))
+    assert [await house.run() for _ in range(2)] == [0, 0]
+    assert [outcome for outcome, _ in house.runs()] == ["live", "invalid", "live", "unchanged"]

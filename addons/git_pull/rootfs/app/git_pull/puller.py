@@ -126,16 +126,9 @@ class Puller:
                 self._shown = False
                 await self._show(said)
         return Run(
-            at=at,
-            until=at,
-            trigger=trigger,
-            before=found.before,
-            commit=found.commit,
-            outcome=found.outcome,
-            needs=found.needs,
-            said=(said or "")[:SAID],
-            seconds=round(time.monotonic() - begun, 3),
-        )
+            at=at, until=at, trigger=trigger, before=found.before, commit=found.commit, outcome=found.outcome,
+            needs=found.needs, said=(said or "")[:SAID], seconds=round(time.monotonic() - begun, 3),
+        )  # fmt: skip
 
     async def _run(self, to: str | None) -> str | None:
         """What is left to do for the user."""
@@ -192,6 +185,8 @@ class Puller:
         if changes.clashes:
             raise ClashError(clash_text(changes, first=first, branch=self._options.give))
         if not changes.paths:
+            if commit != self._memory.live or not self._is_ours():
+                self._found.outcome = Outcome.LIVE
             await self._mirror.hold(commit)
             await self._remember(replace(self._memory, repository=self._address, live=commit, refused=None))
             return

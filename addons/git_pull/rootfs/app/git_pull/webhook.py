@@ -24,6 +24,8 @@ _HMAC = ("X-Hub-Signature-256", "X-Forgejo-Signature", "X-Gitea-Signature", "X-G
 _EVENT = ("X-Forgejo-Event", "X-Gitea-Event", "X-Gogs-Event", "X-GitHub-Event", "X-Gitlab-Event")
 _PUSHES = {"push", "Push Hook", "Tag Push Hook"}
 _KEY = "whsec_"
+_DIGITS = 12
+"""Of the longest time that is read."""
 
 
 class StrangerError(Exception):
@@ -77,7 +79,8 @@ def _signature(headers: Mapping[str, str], body: bytes, secret: str, now: float)
 def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
     """`v1,<base64>` of id, time and body, each with a dot in between; several while a key is exchanged."""
     identity, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not (sent.isascii() and sent.isdigit() and abs(now - int(sent)) <= LATEST):
+    digits = sent.isascii() and sent.isdigit() and len(sent) <= _DIGITS
+    if not (digits and abs(now - int(sent)) <= LATEST):
         raise StrangerError("It was not sent just now")
     content = f"{identity}.{sent}.".encode(errors="surrogateescape") + body
     wanted = base64.b64encode(hmac.new(_standard_key(secret), content, hashlib.sha256).digest()).decode()
