@@ -1,5 +1,5 @@
-# The Supervisor's image. It also carries what its helper containers run, so that an installation needs no
-# second image: nginx with streams (core-link and ingress-link), `hold` (the pause beside an add-on), and nft for the
+# The Supervisor's image: our program and the nginx before it. It also carries what its helper containers run, so that an
+# installation needs no second image: nginx with streams (core-link and ingress-link), `hold` (the pause beside an add-on), and nft for the
 # rule of `docker-network`.
 #
 # Runs with a read-only root filesystem and no capability but CHOWN, DAC_OVERRIDE and FOWNER: what it writes

@@ -11,7 +11,8 @@ The layers, top to bottom; each may import what stands below it, never above (im
   over.
 - `bootstrap`, `exposure`, `upkeep`, `wiring`: the composition root. Builds and connects every part; nothing else does.
 - `house`, `surroundings`: the life of all parts together, from start to end; where we run.
-- `api/`: the only package that serves HTTP. Handlers read, call one service, show.
+- `api/`: the only package that serves HTTP. Handlers read, call one service, show. `front`: the nginx before it, which
+  takes pages of add-ons to them without us, once `ingress_gate` has said who may.
 - `services/`: the verbs, one class per noun. They know no HTTP and not one another.
 - `reconcile`, `jobs`: `converge` and the loop around it; tracked work with progress.
 - `cluster/`: the only package that knows the Kubernetes client: apply, watch cache, pods.

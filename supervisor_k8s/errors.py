@@ -440,6 +440,12 @@ class IngressSessionError(UnauthorizedError):
     """The session is unknown or over."""
 
 
+class FrontError(SupervisorError):
+    """nginx, by which everybody reaches us and pages of add-ons, does not do what we need of it."""
+
+    message = "The nginx in front of the API does not work: {why}"
+
+
 # --- logins ------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from supervisor_k8s.api.app import create_app
+from supervisor_k8s.api.front import Front
+from supervisor_k8s.api.ingress_gate import create_gate_app
 from supervisor_k8s.api.keys import Services
 from supervisor_k8s.api.listen import serve
 from supervisor_k8s.api.metrics import create_metrics_app, workload_states
@@ -20,6 +22,7 @@ from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.routes import take_back
 from supervisor_k8s.errors import SupervisorError
 from supervisor_k8s.model.desired.registries import REGISTRIES_KEY
+from supervisor_k8s.model.front import API, GATE
 from supervisor_k8s.model.intent import CORE_KEY, DNS_KEY, PORTS_KEY, PUBLIC_KEY, addon_key
 from supervisor_k8s.model.issue import Unhealthy
 from supervisor_k8s.reconcile import PASSING, Reconciler
@@ -84,16 +87,28 @@ class House:
     stage: "Stage"
     own_url: str | None
 
-    async def live(self, port: int, metrics_port: int) -> None:
-        """Serve the API and `/metrics` on their ports until SIGTERM or a restart that the API asked for."""
+    async def live(self, port: int, metrics_port: int, *, nginx: str | None) -> None:
+        """Serve the API and `/metrics` on their ports until SIGTERM or a restart that the API asked for. `nginx` is the
+        program by which all reach us; without it we listen ourselves, and pages of add-ons are not served.
+        """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.home_assistant)
             await serve(create_metrics_app(VERSION, lambda: workload_states(self.services)), metrics_port, stack)
-            await serve(create_app(self.services), port, stack)
+            app, front = create_app(self.services), None
+            if nginx is None:
+                await serve(app, port, stack)
+            else:
+                front = await stack.enter_async_context(Front(nginx, port))
+                await serve(create_gate_app(self.services, front), front.own / GATE, stack)
+                await serve(app, front.own / API, stack)
+                stack.callback(front.take_no_more)
             async with asyncio.TaskGroup() as tasks:
-                life = tasks.create_task(self._life())
+                living = [tasks.create_task(self._life())]
+                if front is not None:
+                    living.append(tasks.create_task(front.run()))
                 await self.stage.stopping.wait()
-                life.cancel()
+                for task in living:
+                    task.cancel()
 
     async def _life(self) -> None:
         """From nothing known to running, and on until cancelled. What fails for good ends the process."""

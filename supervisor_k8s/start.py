@@ -4,6 +4,7 @@ site), have the house built, keep it until SIGTERM.
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,6 +17,7 @@ from supervisor_k8s.cluster.client import Client
 from supervisor_k8s.cluster.cluster import Cluster
 from supervisor_k8s.cluster.credentials import Credentials
 from supervisor_k8s.cluster.lease import Lease
+from supervisor_k8s.errors import FrontError
 from supervisor_k8s.exposure import optional_kinds
 from supervisor_k8s.house import VERSION, House, Stage
 from supervisor_k8s.services.storage import Storage
@@ -46,8 +48,16 @@ async def run(settings: Settings) -> None:
             keeping = group.create_task(lease.keep(stage.in_charge_again))
             cluster = Cluster(client=client, namespace=settings.namespace, optional=optional_kinds(settings))
             house = await gather(settings, cluster, stage, may_act=lease.check)
-            await house.live(settings.port, settings.metrics_port)
+            await house.live(settings.port, settings.metrics_port, nginx=nginx_program())
             keeping.cancel()
+
+
+def nginx_program() -> str:
+    """FrontError when this machine has none."""
+    found = shutil.which("nginx", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+    if found is None:
+        raise FrontError(why="there is no program `nginx`; Debian has it in the package nginx")
+    return found
 
 
 async def acquired(lease: Lease, stage: Stage, settings: Settings) -> bool:

@@ -75,7 +75,7 @@ def our_log() -> Iterator[None]:
     logging.getLogger().setLevel(level)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def around() -> dict[str, Any]:
     """Fields of `Home` that differ: for modules whose houses come up with something else around them."""
     return {}
@@ -96,14 +96,14 @@ async def home(
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def standing(
-    tmp_path_factory: pytest.TempPathFactory, store: str, clone: Path, link_keys: "LinkKeys"
+    tmp_path_factory: pytest.TempPathFactory, store: str, clone: Path, link_keys: "LinkKeys", around: dict[str, Any]
 ) -> AsyncIterator["Home"]:
     """As `home`, one for all tests of a module: for `shared` and for fixtures that put something into it."""
     from tests.contract.house import Home
 
     folder = tmp_path_factory.mktemp("standing")
     shutil.copytree(clone, folder / "state" / "store" / "core")
-    async with Home(folder, store, link_keys).living() as home:
+    async with Home(folder, store, link_keys, **around).living() as home:
         yield home
 
 

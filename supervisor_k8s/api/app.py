@@ -20,7 +20,6 @@ from supervisor_k8s.api import (
     host,
     host_logs,
     ingress,
-    ingress_proxy,
     jobs,
     metrics,
     network,
@@ -45,7 +44,7 @@ LONGEST_BODY = 60.0
 """Seconds that it may take until it is here; more is answered with 408."""
 
 AREAS = (
-    root, supervisor, homeassistant, core_proxy, addons, store, services, discovery, ingress, ingress_proxy, jobs,
+    root, supervisor, homeassistant, core_proxy, addons, store, services, discovery, ingress, jobs,
     resolution, host, host_logs, network, backups, security, registries, plugins, dns, auth_users,
 )  # fmt: skip
 
@@ -63,7 +62,6 @@ def create_app(own: Services, *, body_wait: float = LONGEST_BODY) -> web.Applica
     app[STREAMS] = set()
     app[BODY_WAIT] = body_wait
     app.on_shutdown.append(end_streams)
-    app.cleanup_ctx.append(ingress_proxy.connections)
     for resource in _resources():
         app.router.register_resource(resource)
     return app

@@ -1,4 +1,4 @@
-"""`/ingress/…`: sessions and panels."""
+"""`/ingress/…`: sessions and panels. Pages themselves do not come here."""
 
 from typing import cast
 
@@ -27,8 +27,14 @@ async def validate_session(call: Call) -> None:
         raise web.HTTPUnauthorized from None  # text and not the envelope: the frontend then asks for a new session
 
 
+async def page(_: Call) -> None:
+    """The front serves it (`model/front.py`); what comes here has a path that no browser asks for."""
+    raise web.HTTPNotFound
+
+
 ROUTES: tuple[Route, ...] = (
     get("/ingress/panels", panels),
     post("/ingress/session", create_session, {vol.Optional("user_id"): str}),
     post("/ingress/validate_session", validate_session, {vol.Required("session"): str}),
+    Route(method="*", path="/ingress/{token}/{path:.*}", handler=page, media="*/*"),
 )

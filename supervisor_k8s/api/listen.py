@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
@@ -32,8 +33,10 @@ class Patience:
     rest: float = 10.0
 
 
-async def serve(app: web.Application, port: int, stack: AsyncExitStack, *, patience: Patience = Patience()) -> None:
-    """Listen until the stack ends; open requests then get SHUTDOWN seconds."""
+async def serve(
+    app: web.Application, place: int | Path, stack: AsyncExitStack, *, patience: Patience = Patience()
+) -> None:
+    """Listen at a port or a unix socket until the stack ends; open requests then get SHUTDOWN seconds."""
     loop = asyncio.get_running_loop()
     silent: dict[asyncio.Protocol, asyncio.TimerHandle] = {}  # also those that left without a request, until the timer
 
@@ -68,7 +71,10 @@ async def serve(app: web.Application, port: int, stack: AsyncExitStack, *, patie
         silent[connection] = loop.call_later(patience.first, give_up)
         return connection
 
-    server = await loop.create_server(connected, port=port)
+    if isinstance(place, Path):
+        server: asyncio.Server = await loop.create_unix_server(connected, place)
+    else:
+        server = await loop.create_server(connected, port=place)
     stack.callback(server.close)
 
 

@@ -1,28 +1,21 @@
-"""Where the page of a running add-on is: through the ingress-link of its launch, or at its own port where that launch
-has none.
+"""Doors: where the page of a running add-on is, through the ingress-link of its launch, or at its own port where that
+launch has none.
+
+Only doors that somebody went through are kept: of a thousand add-ons a few are open in a browser.
 """
 
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 from supervisor_k8s.model.addon import AddonConfig
-from supervisor_k8s.model.desired.docker_network import LINK, LINK_PORT, client_keys, has_link
+from supervisor_k8s.model.desired.docker_network import LINK_PORT, client_keys, has_link
 from supervisor_k8s.model.desired.link import LinkKeys
+from supervisor_k8s.model.front import Door
 from supervisor_k8s.model.intent import InstalledAddon
 from supervisor_k8s.model.site import Site
 from supervisor_k8s.model.status import NO_ADDRESS
-from supervisor_k8s.remote.certificates import client_context, make_launch_keys, utc_now
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Where to dial. `tls` is None for plain HTTP, else who is behind the door must be `name`."""
-
-    base: str
-    """URL without a path."""
-    tls: ssl.SSLContext | None = None
-    name: str | None = None
+from supervisor_k8s.remote.certificates import make_launch_keys, utc_now
 
 
 def new_keys(config: AddonConfig, site: Site) -> LinkKeys | None:
@@ -44,7 +37,8 @@ class IngressDoors:
         self._record = record
         self._config = config
         self._address = address
-        self._ways: dict[str, _Way] = {}
+        self._numbers = count(1)
+        self._opened: dict[str, _Opened] = {}
         """By slug, of the present launch."""
 
     def of(self, slug: str) -> Door | None:
@@ -52,33 +46,29 @@ class IngressDoors:
         address = self._address(slug)
         if address == NO_ADDRESS:
             return None
-        way = self._way(slug, self._record(slug))
-        if way.context is None:
-            return Door(f"http://{address}:{way.port}")
-        return Door(f"https://{address}:{LINK_PORT}", way.context, LINK)
+        record = self._record(slug)
+        launch = record.intent.launch
+        launch_id = launch.id if launch else None
+        known = self._opened.get(slug)
+        if known is None or known.launch != launch_id or known.door.address != address:
+            keys = client_keys(launch.objects) if launch else None
+            port = LINK_PORT if keys else self._config(record).ingress_port or 0
+            door = Door(f"door-{next(self._numbers)}", address, port, keys)
+            known = self._opened[slug] = _Opened(launch_id, door)
+        return known.door
+
+    def opened(self) -> tuple[Door, ...]:
+        """All that somebody went through and that are not replaced."""
+        return tuple(known.door for known in self._opened.values())
 
     async def forget(self, slug: str) -> None:
         """An add-on goes."""
-        self._ways.pop(slug, None)
-
-    def _way(self, slug: str, record: InstalledAddon) -> "_Way":
-        """Made once for a launch: connections are kept by its context, and to read keys and the manifest takes a
-        hundred times as long.
-        """
-        launch = record.intent.launch
-        known = self._ways.get(slug)
-        if launch is None or known is None or known.launch != launch.id:
-            keys = None if launch is None else client_keys(launch.objects)
-            context = None if keys is None else client_context(keys)
-            known = _Way(launch.id if launch else None, self._config(record).ingress_port, context)
-            self._ways[slug] = known
-        return known
+        self._opened.pop(slug, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """To the page of one launch; without a context to its own port."""
+class _Opened:
+    """A door and the launch that it leads to."""
 
     launch: str | None
-    port: int | None
-    context: ssl.SSLContext | None
+    door: Door

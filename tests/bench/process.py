@@ -74,7 +74,7 @@ async def _api_server() -> AsyncIterator[tuple[ControlPlane, str, Path]]:
         folder = Path(name)
         paths = replace(from_environment(), state=folder / "plane")
         context = Context(paths, console)
-        packages.etcd(context)
+        packages.servers(context)
         binaries.ensure(context, binaries.KUBE)
         plane = ControlPlane(
             directory=folder / "plane",

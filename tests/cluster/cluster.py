@@ -19,7 +19,7 @@ def up(ctx: Context, *, bare: bool, for_tests: bool = False) -> None:
     packages.install(ctx, for_tests=for_tests)
     with ctx.step("what is there before us") as step:
         footprint.remember(step, ctx.paths)
-    packages.etcd(ctx)
+    packages.servers(ctx)
     builds = [lambda: _programs(ctx, for_tests=for_tests)]
     if not bare:
         builds.append(lambda: images.build(ctx, for_tests=for_tests))

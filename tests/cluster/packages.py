@@ -1,13 +1,15 @@
-"""What apt brings: the tools of the node and of the image builds, and etcd.
+"""What apt brings: the tools of the node and of the image builds, and the servers that tests start themselves.
 
-etcd is unpacked instead of installed: the package would start a server of its
-own, and the integration tier shall run without root.
+These are unpacked instead of installed: each package would start a server of
+its own, and the integration tier shall run without root. What they link
+against comes with NEEDED and with every Debian.
 """
 
 import fcntl
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from .paths import Paths
@@ -57,33 +59,55 @@ def install(ctx: Context, *, for_tests: bool = False) -> None:
         step.note(f"installed {len(missing)}")
 
 
-def etcd(ctx: Context) -> None:
-    """Unpack Debian's etcd into the cache."""
-    with ctx.step("etcd", advice="check `apt-get download etcd-server`") as step:
-        target = etcd_directory(ctx.paths)
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One that is unpacked into the cache. `program` is its path in the package."""
+
+    name: str
+    package: str
+    program: str
+
+    def directory(self, paths: Paths) -> Path:
+        """Where the package is unpacked, by Debian release."""
+        return paths.cache / f"{self.name}-{_release()}"
+
+
+_ETCD = Server("etcd", "etcd-server", "usr/bin/etcd")
+_NGINX = Server("nginx", "nginx", "usr/sbin/nginx")
+
+
+def servers(ctx: Context) -> None:
+    """Unpack Debian's etcd and nginx into the cache."""
+    for server in (_ETCD, _NGINX):
+        _unpack(ctx, server)
+
+
+def etcd_program(paths: Paths) -> Path:
+    """The etcd server."""
+    return _ETCD.directory(paths) / _ETCD.program
+
+
+def nginx_program(paths: Paths) -> Path:
+    """The nginx that stands where the one in our image does."""
+    return _NGINX.directory(paths) / _NGINX.program
+
+
+def _unpack(ctx: Context, server: Server) -> None:
+    with ctx.step(server.name, advice=f"check `apt-get download {server.package}`") as step:
+        target = server.directory(ctx.paths)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (target.parent / "etcd.lock").open("w") as lock:
+        with (target.parent / f"{server.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if target.exists():
                 step.note("cached")
                 return
             with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
                 # apt's sandbox user may not write here; as root it would warn about that.
-                step.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", "etcd-server"], cwd=Path(temporary))
+                step.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", server.package], cwd=Path(temporary))
                 (package,) = Path(temporary).glob("*.deb")
                 step.run(["dpkg-deb", "-x", package, Path(temporary) / "root"])
                 (Path(temporary) / "root").rename(target)
             step.note("unpacked")
-
-
-def etcd_directory(paths: Paths) -> Path:
-    """Where etcd's package is unpacked, by Debian release."""
-    return paths.cache / f"etcd-{_release()}"
-
-
-def etcd_program(paths: Paths) -> Path:
-    """The etcd server."""
-    return etcd_directory(paths) / "usr" / "bin" / "etcd"
 
 
 def _installed(step: Step, name: str) -> bool:

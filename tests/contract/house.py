@@ -200,6 +200,8 @@ class Home:
     """Whether the Lease is ours."""
     up_wait: float = 60.0
     """Seconds that a start may take."""
+    nginx: str | None = None
+    """The front's program; without it our application listens itself."""
     cluster_kind: type["HouseCluster"] = HouseCluster
     volume_kind: Callable[[Path], SharedVolume] = SharedVolume
     cluster: HouseCluster = field(init=False)
@@ -277,7 +279,7 @@ class Home:
         )
         port, metrics_port, heard = free_port(), free_port(), len(self.core.events)
         self.url, self.metrics_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{metrics_port}/metrics"
-        self._life = self._tasks.create_task(self.house.live(port, metrics_port))
+        self._life = self._tasks.create_task(self.house.live(port, metrics_port, nginx=self.nginx))
         await self.core.heard(heard + 1, within=self.up_wait)
 
     def _may_act(self) -> None:

@@ -16,7 +16,7 @@ ADDONS: dict[str, dict[str, Any]] = {
 WORDS = {"local_radio=devices:/dev/ttyUSB0", "local_radio=privileged", "local_doer=privileged", "host_network"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def around() -> dict[str, Any]:
     return {"allowed": frozenset(WORDS)}
 

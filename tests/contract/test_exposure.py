@@ -12,7 +12,7 @@ MADE = {"Gateway": {"home-assistant", "ha-internal"}, "HTTPRoute": {"home-assist
 MISSING = "the cluster does not serve it"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def around() -> dict[str, Any]:
     exposure = {"public_gateway": True, "public_class": "eg", "public_secret": "tls", "l4_mode": "gateway"}
     return {"exposure": exposure, "cluster_kind": WithoutGateways}

@@ -38,16 +38,24 @@ def repository(git_server: GitServer) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """The control plane. What it needs is built when the cache does not have it."""
-    directory = tmp_path_factory.mktemp("plane")
-    paths = replace(from_environment(), state=directory)
+def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """For what the tier makes before its tests; the servers of Debian's packages are in the cache."""
     console = Console()
-    context = Context(paths, console)
-    packages.etcd(context)
+    made = Context(replace(from_environment(), state=tmp_path_factory.mktemp("plane")), console)
+    try:
+        packages.servers(made)
+        yield made
+    finally:
+        console.close()
+
+
+@pytest.fixture(scope="session")
+def plane(context: Context) -> Iterator[ControlPlane]:
+    """The control plane. What it needs is built when the cache does not have it."""
+    paths = context.paths
     binaries.ensure(context, binaries.KUBE)
     made = ControlPlane(
-        directory=directory, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, audit=AUDIT_ALL,
+        directory=paths.state, paths=paths, address="127.0.0.1", ports=Ports.free(), controllers=True, audit=AUDIT_ALL,
         tied=True,
     )  # fmt: skip
     try:
@@ -56,7 +64,6 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
         yield made
     finally:
         made.stop()
-        console.close()
 
 
 @pytest.fixture

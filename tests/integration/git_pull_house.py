@@ -118,7 +118,7 @@ def texts(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def around() -> dict[str, Any]:
     """Our add-ons, as they come with our image."""
     return {"shipped": SHIPPED}

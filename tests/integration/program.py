@@ -21,6 +21,8 @@ from supervisor_k8s.cluster.kinds import KINDS
 from supervisor_k8s.errors import ClusterNotFoundError
 from supervisor_k8s.services.access import CLI_KEY, CLI_SECRET
 from tests.builders import manifest
+from tests.cluster.packages import nginx_program
+from tests.cluster.paths import from_environment
 from tests.cluster.process import tied
 from tests.free_ports import free_port
 
@@ -184,7 +186,7 @@ class Program:
     def _environment(self) -> dict[str, str]:
         host, port = self.server.removeprefix("https://").split(":")
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{nginx_program(from_environment()).parent}:{os.environ['PATH']}",
             "KUBERNETES_SERVICE_HOST": host,
             "KUBERNETES_SERVICE_PORT": port,
             "SUPERVISOR_RUNTIME": "kubernetes",
