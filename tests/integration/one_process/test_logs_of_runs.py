@@ -27,11 +27,11 @@ async def stop(home: Home) -> None:
 
 
 async def becomes(home: Home, path: str, last: str) -> list[str]:
-    """Lines, once the last one is this."""
+    """Lines, once the last one is this. While the log of a pod that is gone is being written it is nowhere."""
     async with asyncio.timeout(30):
-        while (found := await lines(home, path))[-1:] != [last]:
+        while (answer := await home.raw("GET", path)).status != 200 or answer.text.splitlines()[-1:] != [last]:
             await asyncio.sleep(0.02)
-    return found
+    return answer.text.splitlines()
 
 
 async def test_boots_have_ids(talking: Home) -> None:
