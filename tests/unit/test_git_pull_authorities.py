@@ -4,9 +4,9 @@ import ssl
 
 import pytest
 
-from git_pull.authorities import trust
 from git_pull.errors import OptionsError
 from git_pull.options import Options
+from git_pull.rest import trust
 
 LINES = """-----BEGIN CERTIFICATE-----
 MIIBPjCB8aADAgECAhRNthJop3PxyYK5E248Xoq0OZNR7jAFBgMrZXAwFDESMBAG

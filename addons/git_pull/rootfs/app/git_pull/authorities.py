@@ -36,11 +36,3 @@ def _certificate(body: str, number: int, option: str) -> str:
     except (binascii.Error, ssl.SSLError, ValueError) as error:
         raise OptionsError(f"Certificate {number} of the option {option} cannot be read; {_RIGHT}") from error
     return ssl.DER_cert_to_PEM_cert(content)
-
-
-def trust(more: str) -> ssl.SSLContext:
-    """The system's authorities, and these (PEM)."""
-    context = ssl.create_default_context()
-    if more:
-        context.load_verify_locations(cadata=more)
-    return context

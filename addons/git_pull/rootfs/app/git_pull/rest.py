@@ -14,6 +14,14 @@ QUICK = 30.0
 """Seconds for an answer that needs no work."""
 
 
+def trust(more: str) -> ssl.SSLContext:
+    """The system's authorities, and these (PEM)."""
+    context = ssl.create_default_context()
+    if more:
+        context.load_verify_locations(cadata=more)
+    return context
+
+
 class AnswerError(HomeError):
     """The answer was an error. `body` is its JSON, an empty object when it has none."""
 

@@ -5,12 +5,11 @@ import ssl
 
 import aiohttp
 
-from git_pull.authorities import trust
 from git_pull.errors import HomeError
 from git_pull.forge import Desk, Verdict, body
 from git_pull.history import Outcome, Run
 from git_pull.options import Options
-from git_pull.rest import Rest
+from git_pull.rest import Rest, trust
 
 _LOGGER = logging.getLogger(__name__)
 _GOOD = {
