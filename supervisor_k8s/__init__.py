@@ -21,4 +21,5 @@ The layers, top to bottom; each may import what stands below it, never above (im
 - `metrics`: every Prometheus metric, declared once. `waits`: for an event, with a limit.
 - `model/`: decides. Pure: no await, clock, file, environment, log. `model/desired/` renders manifests as plain dicts.
 - `settings`, `errors`: what everybody may import.
+- `setting_kinds`: how a setting's text is read.
 """

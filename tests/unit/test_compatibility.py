@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from supervisor_k8s import settings
+from supervisor_k8s import setting_kinds
 from supervisor_k8s.errors import AddonNotSupportedError
 from supervisor_k8s.model import allowance
 from supervisor_k8s.model.allowance import Allow
 from supervisor_k8s.model.availability import check_available, compatibility
 from supervisor_k8s.model.compatibility import Verdict, report, sentence
 from supervisor_k8s.model.nodes import NodeFacts, node_facts
-from supervisor_k8s.settings import ALLOWABLE
 from tests.builders import EVERYTHING, addon, site, unbuilt
 from tests.real_addons import real_addons
 
@@ -134,8 +133,8 @@ def test_one_addon_alone_may_be_allowed() -> None:
 
 def test_the_setting_takes_every_class_that_there_is() -> None:
     """Whatever a report tells an administrator to write is a value of the setting."""
-    assert frozenset(Allow) == ALLOWABLE
-    assert allowance.OPEN_DEVICES == settings.OPEN_DEVICES
+    assert frozenset(Allow) == setting_kinds.ALLOWABLE
+    assert allowance.OPEN_DEVICES == setting_kinds.OPEN_DEVICES
 
 
 @pytest.mark.parametrize(
