@@ -23,6 +23,7 @@ from supervisor_k8s.model.desired.config_check import Candidate, check_job
 from supervisor_k8s.model.desired.self_check import NAME, self_check_job
 from tests import builders
 from tests.cluster.controlplane import ControlPlane
+from tests.contract.house import listens
 from tests.integration.conftest import Others
 from tests.integration.lives import Life, living
 from tests.integration.program import MANIFESTS, RBAC, Program
@@ -176,6 +177,19 @@ async def test_what_we_left_when_we_died(program: Program) -> None:
     async with asyncio.timeout(60):
         while (await program.client.request("GET", jobs))["items"]:
             await asyncio.sleep(0.1)
+
+
+async def test_nobody_listens_for_us_when_we_died(program: Program) -> None:
+    """However we end, the port is free a moment later, and our next start has it."""
+    for _ in range(2):
+        await program.start()
+        async with asyncio.timeout(30):
+            while not (await program.ask("GET", "/supervisor/ping")).ok:
+                await asyncio.sleep(0.05)
+        await program.kill()
+        async with asyncio.timeout(5):
+            while listens(program.port):
+                await asyncio.sleep(0.01)
 
 
 async def test_a_version_that_can_take_over(aged: Program) -> None:
