@@ -3,12 +3,13 @@
 import asyncio
 import ctypes
 import logging
+import os
 import re
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -59,6 +60,7 @@ class Front:
             stderr=asyncio.subprocess.PIPE,
             # However we end, nobody else listens at our port after us.
             preexec_fn=_end_with_parent,
+            start_new_session=True,
         )
         self._reader = asyncio.create_task(self._read())
         self._stack.push_async_callback(self._end)
@@ -78,8 +80,16 @@ class Front:
 
     async def run(self) -> None:
         """Until it ends, which it should not. FrontError."""
-        await asyncio.wait({self._reader})
-        raise FrontError(why=self._refused or f"it ended with {await self._process.wait()}")
+        # Workers outlive a master that was killed, and while they have its stderr asyncio does not say that it ended.
+        ended, process = asyncio.Event(), os.pidfd_open(self._process.pid)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(process, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(process)
+            os.close(process)
+        raise FrontError(why=self._refused or "it ended by itself")
 
     def leads_to(self, door: str) -> bool:
         """Whether requests for pages find this door."""
@@ -158,9 +168,12 @@ class Front:
         self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(END_WAIT):
-                await self._process.wait()
+                if self._process.returncode is None:
+                    await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            _LOGGER.warning("The front does not end and is killed")
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._reader.cancel()
 
 
