@@ -91,6 +91,7 @@ http {
     {% for name in handed_on %}
     proxy_pass_header {{ name }};
     {% endfor %}
+    proxy_pass_header X-Accel-Buffering;
 
     proxy_cache_path {{ own }}/gate keys_zone=gate:1m inactive=1m max_size=8m use_temp_path=off;
 
