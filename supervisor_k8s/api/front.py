@@ -36,6 +36,7 @@ class Front:
         """`nginx` is the program; it listens at `port`."""
         self._nginx = nginx
         self._port = port
+        self._prefix = f"front-{port}-"
         self._stack = AsyncExitStack()
         self._doors: frozenset[str] = frozenset()
         """Names of those that it leads to."""
@@ -49,8 +50,9 @@ class Front:
 
     async def __aenter__(self) -> Self:
         """Listening. FrontError when it does not."""
+        self._clear()
         self.own = self._folder(_memory())
-        self._disk = self._folder(None)
+        self._disk = self._folder(_disk())
         self._write(())
         self._process = await asyncio.create_subprocess_exec(
             self._nginx,
@@ -126,8 +128,14 @@ class Front:
         if self._process.returncode is None:
             self._process.send_signal(number)
 
-    def _folder(self, parent: Path | None) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="front-", dir=parent))
+    def _clear(self) -> None:
+        """What a front at this port has left when we were killed goes: it held keys."""
+        for parent in (_memory(), _disk()):
+            for left in parent.glob(f"{self._prefix}*"):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def _folder(self, parent: Path) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix=self._prefix, dir=parent))
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
@@ -188,6 +196,10 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
-def _memory() -> Path | None:
+def _memory() -> Path:
     """A folder that is never on a disk, if there is one."""
-    return _MEMORY if _MEMORY.is_dir() else None
+    return _MEMORY if _MEMORY.is_dir() else _disk()
+
+
+def _disk() -> Path:
+    return Path(tempfile.gettempdir())
