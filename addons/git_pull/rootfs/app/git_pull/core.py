@@ -1,10 +1,11 @@
 """Home Assistant Core's API, whoever runs Core and by whatever way it is reached."""
 
 from collections.abc import Collection
+from typing import Any
 
 from git_pull.errors import HomeError
 from git_pull.needs import actions
-from git_pull.rest import Rest
+from git_pull.rest import QUICK, Rest
 
 NOTIFICATION = "git_pull"
 RELOAD = 120.0
@@ -19,15 +20,22 @@ class CoreApi:
 
     async def actions(self) -> Collection[str]:
         try:
-            return actions(await self._core.ask("GET", "/services"))
+            return actions(await self._read_by("GET", "/services"))
         except (TypeError, KeyError) as error:
             raise HomeError("Home Assistant does not say what it can be asked to do") from error
 
     async def act(self, action: str) -> None:
-        await self._core.ask("POST", f"/services/{action.replace('.', '/')}", {}, within=RELOAD)
+        await self._read_by("POST", f"/services/{action.replace('.', '/')}", {}, within=RELOAD)
 
     async def show(self, message: str | None) -> None:
         action = "dismiss" if message is None else "create"
         text = {} if message is None else {"title": "Git pull", "message": message}
         body = {"notification_id": NOTIFICATION, **text}
         await self._core.ask("POST", f"/services/persistent_notification/{action}", body)
+
+    async def _read_by(self, method: str, path: str, body: Any = None, *, within: float = QUICK) -> Any:
+        """A request on the way to have files read that are live. HomeError."""
+        try:
+            return await self._core.ask(method, path, body, within=within)
+        except HomeError as error:
+            raise HomeError(f"Home Assistant has not read yet what is live: {error}") from error
