@@ -172,17 +172,21 @@ class Front:
         self._turned.set()
 
     async def _end(self) -> None:
-        """Everything that is still open is cut."""
+        """Everything that is still open is cut. Workers may be left when the master was killed."""
         self._signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(END_WAIT):
-                if self._process.returncode is None:
-                    await self._process.wait()
-        except TimeoutError:
-            _LOGGER.warning("The front does not end and is killed")
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._reader.cancel()
+        if self._process.returncode is not None or not await self._ends():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            if not await self._ends():
+                _LOGGER.warning("The front does not end, not even when it is killed")
+                self._reader.cancel()
+
+    async def _ends(self) -> bool:
+        """Whether nobody has its log open any more, in time."""
+        done, _ = await asyncio.wait({self._reader}, timeout=END_WAIT)
+        if done:
+            await self._process.wait()
+        return bool(done)
 
 
 def without_request(text: str) -> str:
