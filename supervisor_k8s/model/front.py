@@ -84,6 +84,7 @@ http {
     proxy_buffer_size 32k;
     proxy_buffers 4 32k;
     proxy_redirect off;
+    proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
     proxy_connect_timeout 10s;
     proxy_read_timeout 24h;
     proxy_send_timeout 24h;
@@ -220,13 +221,13 @@ http {
             proxy_set_header {{ token_header }} $ingress_token;
             proxy_read_timeout 30s;
             proxy_buffering on;
+            proxy_ignore_headers X-Accel-Redirect;
             proxy_cache gate;
             proxy_cache_key "$cookie_ingress_session $ingress_token";
         }
 
         location /doors/ {
             internal;
-            proxy_ignore_headers X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset;
             {% for name in own_hop + ("Keep-Alive", "Content-Type", "X-Accel-Buffering") %}
             proxy_hide_header {{ name }};
             {% endfor %}

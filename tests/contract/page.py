@@ -30,7 +30,8 @@ class Page:
         app = web.Application(client_max_size=2**30)
         routes = {
             "/start": self._any, "/away": self._away, "/events": self._events, "/large": self._large, "/cut": self._cut,
-            "/empty": self._empty, "/packed": self._packed, "/socket": self._socket, "/closed": self._closed,
+            "/orders": self._orders, "/empty": self._empty, "/packed": self._packed, "/socket": self._socket,
+            "/closed": self._closed,
         }  # fmt: skip
         app.add_routes([web.route("*", path, handler) for path, handler in routes.items()])
         app.add_routes([web.route("*", "/{path:.*}", self._any)])
@@ -56,6 +57,9 @@ class Page:
         answer.headers.extend([("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Of-Page", "yes")])
         answer.headers["Connection"] = "keep-alive"
         return answer
+
+    async def _orders(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text="mine", headers={"X-Accel-Redirect": request.query["to"]})
 
     async def _away(self, _: web.Request) -> web.StreamResponse:
         raise web.HTTPFound("/elsewhere?a=b#c")

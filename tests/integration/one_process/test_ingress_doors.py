@@ -120,6 +120,15 @@ async def test_the_first_requests_of_all(mover: Browser, at_once: int, body: byt
         assert not set(SPELLINGS.values()) & set(seen.values())
 
 
+async def test_a_page_cannot_lead_elsewhere(mover: Browser) -> None:
+    """What proxies would do at an add-on's word is not done, neither for the first request nor for later ones: the word
+    is for a proxy before us, as any header.
+    """
+    for to in ("/supervisor/ping", "/doors/unknown/gathered"):
+        answer = await mover.ask("GET", f"/orders?to={to}")
+        assert (answer.status, answer.text, answer.headers["X-Accel-Redirect"]) == (200, "mine", to)
+
+
 async def test_the_first_request_has_a_body_of_unsaid_length(mover: Browser) -> None:
     """It is gathered as any other."""
     assert (await mover.ask("POST", "/upload", data=in_pieces(b"one", b"two"))).status == 200
