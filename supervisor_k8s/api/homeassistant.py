@@ -110,9 +110,9 @@ async def check(call: Call) -> CandidateCheck | None:
     Ours is `{"directory": <path on the shared volume>, "without": [<path in the configuration>, …]}`: would Core take
     this folder as its configuration, together with what only the live one has, but without these paths? It is a folder
     below an add-on's own `addons/data/<slug>` or `addon_configs/<slug>`, or below `share`. Answered with
-    `{"warnings": [<sentence>, …]}`, those that the live configuration has, too. What Core does not take is a 400 with
-    the `error_key` `homeassistant_candidate_invalid_error` and `errors` and `warnings` (new ones) in `extra_fields`;
-    an answer without this key says that nobody knows, and that it may be asked again.
+    `{"warnings": [<sentence>, …]}`, those that the live configuration has, too, or all where that has errors. What Core
+    does not take is a 400 with the `error_key` `homeassistant_candidate_invalid_error` and `errors` and `warnings` (new
+    ones) in `extra_fields`; an answer without this key says that nobody knows, and that it may be asked again.
     """
     directory, without = call.body.get("directory"), lost_paths(call.body.get("without", ()))
     checker = call.services.config_check

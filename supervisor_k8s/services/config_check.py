@@ -34,16 +34,19 @@ class ConfigCheck:
             raise ConfigInvalidError(output)
 
     async def candidate(self, candidate: Candidate) -> Findings:
-        """Check a candidate. The answer's warnings are those that the live configuration has, too.
+        """Check a candidate. The answer's warnings are those that the live configuration has, too, or all where that
+        has errors: the checker ends early at some, so nobody knows what else it would warn of, and whoever mends a
+        broken house is not to be held up.
 
-        CandidateInvalidError for errors and for warnings that the live configuration does not have; RefusedError
-        when the folder is none that can be checked; OneOffError, ClusterError when it could not be checked.
+        CandidateInvalidError for errors and for warnings that a live configuration without errors does not have;
+        RefusedError when the folder is none that can be checked; OneOffError, ClusterError when it could not be
+        checked.
         """
         found = await self._found(candidate)
-        if found.errors or not found.warnings:
-            new = found.warnings
-        else:
-            new = added(found.warnings, (await self._found(None)).warnings)
+        new = found.warnings
+        if new and not found.errors:
+            live = await self._found(None)
+            new = () if live.errors else added(new, live.warnings)
         if found.errors or new:
             raise CandidateInvalidError("\n".join((*found.errors, *new)), errors=list(found.errors), warnings=list(new))
         return found

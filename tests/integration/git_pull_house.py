@@ -23,6 +23,7 @@ SLUG = "k8s_git_pull"
 CHECK = "homeassistant-check"
 SHIPPED = Path(__file__).parents[2] / "addons"
 FIRST = {"configuration.yaml": "default_config:\n", "automations.yaml": "[]\n", "packages/a.yaml": "{}\n"}
+UNREADABLE = "["
 
 
 class Houseful:
@@ -41,7 +42,7 @@ class Houseful:
         home.cluster.programs[CHECK] = self._check
 
     def _check(self, pod: Mapping[str, Any]) -> Behaviour:
-        """A configuration with the word `nonsense` in it is none."""
+        """A file with the word `nonsense` in it is warned of; live, UNREADABLE cannot be parsed."""
         (overlay,) = pod["spec"].get("initContainers") or [None]
         warnings = list[str]()
         if overlay is not None:
@@ -50,6 +51,8 @@ class Houseful:
             self.checked.append(files)
             self.without.append(asked["without"])
             warnings = [f"Integration error: {path} says nonsense" for path in files if "nonsense" in files[path]]
+        elif texts(self.live).get("configuration.yaml") == UNREADABLE:
+            return Behaviour(exit_code=1, says=("Fatal error while loading config: expected the node content",))
         result = {"errors": {}, "warnings": {"x": warnings}, "components": []}
         return Behaviour(exit_code=0, says=tuple(json.dumps(result, indent=2).splitlines()))
 

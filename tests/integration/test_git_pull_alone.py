@@ -45,6 +45,8 @@ class Core:
         self.told: list[str | None] = []
         self.broken = False
         """A check is not answered but with an error."""
+        self.unreadable: str | None = None
+        """A configuration.yaml with this text is none, and nothing else is looked at."""
         self.at_check: Callable[[], None] = lambda: None
         self.goes_on = asyncio.Event()
         """Cleared, a check is not answered."""
@@ -70,6 +72,8 @@ class Core:
         self.seen.append(files)
         self.at_check()
         await self.goes_on.wait()
+        if self.unreadable is not None and files.get("configuration.yaml") == self.unreadable:
+            return web.json_response({"result": "invalid", "errors": "Error loading it", "warnings": None})
         wrong = [f"{path} says nonsense" for path, text in sorted(files.items()) if "nonsense" in text]
         return web.json_response({"result": "valid", "errors": None, "warnings": "\n".join(wrong) or None})
 
@@ -142,6 +146,16 @@ async def test_a_bad_commit(house: House) -> None:
     house.repository.commit({"configuration.yaml": "fixed:\n"})
     assert await house.run() == 0
     assert texts(house.live) == {**own, "configuration.yaml": "fixed:\n", "new.yaml": "n\n"}
+
+
+async def test_a_commit_that_mends_the_house(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """Broken by hand, the live configuration cannot be compared with: the commit is live, and its warnings are told."""
+    house.core.unreadable = "["
+    (house.live / "configuration.yaml").write_text("[")
+    house.repository.commit({"configuration.yaml": "nonsense:\n"})
+    assert await house.run(LOCAL_CHANGES="theirs") == 0
+    assert texts(house.live) == {**FIRST, "configuration.yaml": "nonsense:\n"}
+    assert "Home Assistant warns, which refuses nothing: configuration.yaml says nonsense" in caplog.text
 
 
 async def test_core_that_does_not_answer(house: House) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.gitserver import git
 
-from .git_pull_house import FIRST, Houseful, around, house, texts
+from .git_pull_house import FIRST, UNREADABLE, Houseful, around, house, texts
 
 __all__ = ["around", "house"]
 
@@ -62,6 +62,17 @@ async def test_one_side_wins(house: Houseful, chosen: str, found: str) -> None:
     assert await house.run() == 0
     mine = {"automations.yaml": found, "packages/a.yaml": "a: {}\n", "configuration.yaml": "mine:\n"}
     assert texts(house.live) == mine
+
+
+async def test_a_commit_that_mends_the_house(house: Houseful, caplog: pytest.LogCaptureFixture) -> None:
+    """Broken by hand, the live configuration cannot be compared with: the commit is live, and its warnings are told."""
+    await house.set(local_changes="theirs")
+    await house.run()
+    (house.live / "configuration.yaml").write_text(UNREADABLE)
+    house.repository.commit({"configuration.yaml": "mended:\n", "packages/a.yaml": "nonsense\n"})
+    assert await house.run() == 0
+    assert texts(house.live) == {**FIRST, "configuration.yaml": "mended:\n", "packages/a.yaml": "nonsense\n"}
+    assert "warns, which refuses nothing: Integration error: packages/a.yaml says nonsense" in caplog.text
 
 
 async def test_changes_that_are_pushed(house: Houseful) -> None:

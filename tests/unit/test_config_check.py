@@ -202,10 +202,20 @@ async def test_a_candidate_with_an_error() -> None:
     assert runner.ran == ["candidate"]
 
 
-async def test_a_live_tree_that_cannot_be_parsed_has_no_warnings() -> None:
-    """A candidate that mends it is taken when it has none of its own."""
-    runner = Runner(candidate=Ended("check", 0, said(warnings={"foo": [WRONG]})), live=Ended("check", 1, BROKEN))
-    with pytest.raises(CandidateInvalidError, match="Invalid config"):
+NOT_FOUND = said(errors={"General Errors": ["File configuration.yaml not found."]})
+
+
+@pytest.mark.parametrize("live", [Ended("check", 1, BROKEN), Ended("check", 0, NOT_FOUND)])
+async def test_a_candidate_that_mends_the_live_tree(live: Ended) -> None:
+    """Is taken with warnings, which are told: nobody knows what a tree with errors would have warned of."""
+    runner = Runner(candidate=Ended("check", 0, said(warnings={"foo": [WRONG]})), live=live)
+    assert await runner.check.candidate(CANDIDATE) == Findings(warnings=(WRONG,))
+
+
+async def test_a_candidate_that_mends_nothing() -> None:
+    """Is refused for its error, whatever the live tree is."""
+    runner = Runner(candidate=Ended("check", 1, BROKEN), live=Ended("check", 1, BROKEN))
+    with pytest.raises(CandidateInvalidError, match="expected the node content"):
         await runner.check.candidate(CANDIDATE)
 
 

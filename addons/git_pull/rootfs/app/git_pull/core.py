@@ -1,12 +1,14 @@
 """Home Assistant Core's API, whoever runs Core and by whatever way it is reached."""
 
-from collections.abc import Collection
+import logging
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from git_pull.errors import HomeError
 from git_pull.needs import actions
 from git_pull.rest import QUICK, Rest
 
+_LOGGER = logging.getLogger(__name__)
 NOTIFICATION = "git_pull"
 RELOAD = 120.0
 """Seconds."""
@@ -32,6 +34,12 @@ class CoreApi:
         text = {} if message is None else {"title": "Git pull", "message": message}
         body = {"notification_id": NOTIFICATION, **text}
         await self._core.ask("POST", f"/services/persistent_notification/{action}", body)
+
+    @staticmethod
+    def _tell(warnings: Iterable[str]) -> None:
+        """Those with which files are taken all the same."""
+        for warning in warnings:
+            _LOGGER.warning("Home Assistant warns, which refuses nothing: %s", warning)
 
     async def _read_by(self, method: str, path: str, body: Any = None, *, within: float = QUICK) -> Any:
         """A request on the way to have files read that are live. HomeError."""

@@ -1,8 +1,9 @@
 """Home Assistant without a Supervisor: Core's API with a token of a user's, and a workload of the cluster.
 
 Core's API can check what is live only. So new files are live on trial: what Core says about them is compared with what
-it said before, and they are taken back when it has anything new to complain about. Core reads files at a start or a
-reload, and none is asked for while a trial lasts.
+it said before, and they are taken back when it has anything new to complain about. Where it had errors before, it may
+not have come to its warnings: then only errors count. Core reads files at a start or a reload, and none is asked for
+while a trial lasts.
 """
 
 import re
@@ -36,21 +37,22 @@ class StandAlone(CoreApi):
     def __init__(self, *, core: Rest, workload: Workload | None) -> None:
         super().__init__(core)
         self._workload = workload
-        self._before: tuple[str, ...] = ()
-        """Warnings of what was live before the trial."""
+        self._before = Complaints((), ())
+        """About what was live before the trial."""
 
     async def core_version(self) -> str:
         return str((await self._core.ask("GET", "/config")).get("version"))
 
     async def check(self, candidate: Path, without: Sequence[str]) -> bool:  # noqa: ARG002 - it can see neither
-        self._before = (await self._complaints()).warnings
+        self._before = await self._complaints()
         return False
 
     async def check_live(self) -> None:
         found = await self._complaints()
-        sentences = (*found.errors, *added(found.warnings, self._before))
-        if sentences:
-            raise InvalidError("\n".join(sentences))
+        new = () if self._before.errors else added(found.warnings, self._before.warnings)
+        if found.errors or new:
+            raise InvalidError("\n".join((*found.errors, *new)))
+        self._tell(found.warnings)
 
     async def restart(self) -> None:
         if self._workload is None:

@@ -44,6 +44,7 @@ class Supervisor(CoreApi):
         answer = await self._ask("POST", "/core/check", {"directory": folder, "without": list(without)}, within=CHECK)
         if "warnings" not in answer:
             raise HomeError("This Supervisor cannot check files that are not live yet, so nothing is changed")
+        self._tell([str(warning) for warning in answer["warnings"]])
         return True
 
     async def check_live(self) -> None:
