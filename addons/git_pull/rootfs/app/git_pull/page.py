@@ -17,7 +17,7 @@ _STYLE = """
 body { margin: 0 auto; max-width: 46rem; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
 pre { white-space: pre-wrap; border: 1px solid #8888; border-radius: .4rem; padding: .6rem; margin: .4rem 0; }
-form { display: inline; } button { font: inherit; padding: .5rem .9rem; min-height: 2.75rem; }
+form { display: inline; } button { font: inherit; padding: .5rem .9rem; min-height: 2.75rem; margin: .25rem 0; }
 li { list-style: none; border-top: 1px solid #8884; padding: .5rem 0; } ul { padding: 0; margin: 0; }
 .good { color: #2a8a3e; } .bad { color: #d03a2f; } small { opacity: .75; }
 """
