@@ -3,11 +3,12 @@
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 
 from git_pull.changes import Disk
 from git_pull.files import blob_id
+from git_pull.progress import Progress
 from git_pull.tree import parents
 
 CHECKED = (".yaml", ".yml", ".py", ".json")
@@ -17,12 +18,14 @@ BY_PEOPLE = (".yaml", ".yml", ".py")
 NOT_CHECKED = {"www", "deps", "tts", "image", "media", "backups", "__pycache__"}
 
 
-def read_disk(live: Path, paths: Iterable[str], *, like: str) -> Disk:
+def read_disk(live: Path, paths: Collection[str], *, like: str) -> Disk:
     """No link is followed: what is behind one is not ours. `like` is any id of the repository."""
     ids: dict[str, str] = {}
     odd: dict[str, str] = {}
     folders: dict[str, str | None] = {}
-    for path in paths:
+    progress = Progress()
+    for number, path in enumerate(paths):
+        progress(f"Comparing files: {number} of {len(paths)}")
         problem = next((found for above in parents(path) if (found := _folder_problem(live, above, folders))), None)
         if problem is not None:
             odd[path] = problem

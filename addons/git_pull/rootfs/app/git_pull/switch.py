@@ -18,6 +18,7 @@ from git_pull import files
 from git_pull.changes import Changes
 from git_pull.disk import read_disk
 from git_pull.errors import ChangedMeanwhileError, PlanError, TreeError
+from git_pull.progress import Progress
 from git_pull.restore import script
 from git_pull.tree import OWN_FOLDER, check_path, parents
 from git_pull.turn import Turn
@@ -94,8 +95,9 @@ class Switch:
         for folder in (NEW, OLD):
             (self._folder / folder).mkdir(parents=True)
         (self._folder / LOCK).touch()
-        steps = []
+        steps, progress = list[Step](), Progress()
         for number, path in enumerate(changes.paths):
+            progress(f"Laying files aside: {number} of {len(changes.paths)}")
             entry = changes.write.get(path)
             step = Step(path, ids.get(path), entry.id if entry else None)
             self._lay_aside(number, step, candidate, executable=entry is not None and entry.executable)
@@ -174,7 +176,9 @@ class Switch:
 
     def _forward(self, steps: Sequence[Step]) -> bool:
         """False when a file has something else than either side of the plan."""
+        progress = Progress()
         for number, step in enumerate(steps):
+            progress(f"Replacing files: {number} of {len(steps)}")
             place, new = self._live / step.path, self._folder / NEW / str(number)
             found = self._found(step)
             if found not in (step.old, step.new):
@@ -190,7 +194,9 @@ class Switch:
 
     def _back(self, steps: Sequence[Step]) -> None:
         """What has the new content gets the old one; what somebody else wrote stays."""
+        progress = Progress()
         for number, step in enumerate(steps):
+            progress(f"Putting files back: {number} of {len(steps)}")
             place, old = self._live / step.path, self._folder / OLD / str(number)
             if step.new == step.old or self._found(step) != step.new:
                 continue
