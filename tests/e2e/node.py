@@ -1,4 +1,6 @@
-"""What befalls a node: a sandbox that dies, a container runtime that restarts, a power cut. For the local cluster."""
+"""What befalls a node: a sandbox that dies, a container runtime that restarts, a power cut, a full disk. For the local
+cluster.
+"""
 
 import asyncio
 import os
@@ -13,6 +15,8 @@ from tests.cluster.steps import Console, Context
 NAMESPACE = "home-assistant"
 COMMAND_WAIT = 180.0
 """Seconds that stopping or starting the cluster may take."""
+MOUNT_WAIT = 20.0
+"""Seconds that a mount of a few files may take."""
 
 
 def kill_sandbox(pod: str) -> None:
@@ -73,6 +77,39 @@ async def without_api_server(seconds: float) -> AsyncIterator[None]:
         finally:
             with ctx.step("control plane") as step:
                 await asyncio.to_thread(plane.start, step)
+
+
+@asynccontextmanager
+async def small_volume(pod: str, folder: str, *files: str, size: str) -> AsyncIterator[None]:
+    """For the block the add-on of this pod, and nobody else, has another volume at `folder`: of this size, as mount(8)
+    takes it, with copies of these files of its. What is there really is there again afterwards.
+    """
+    found = teardown.containers(paths.from_environment())
+    (pid,) = [one.record.pid for one in found if (one.namespace, one.pod, one.name) == (NAMESPACE, pod, "addon")]
+    made, copies = "/tmp/e2e-small", " ".join(f"{folder}/{name}" for name in files)
+    await _beside(
+        pid,
+        f"mkdir {made}; mount -n -t tmpfs -o size={size},mode=755 tmpfs {made}; cp -p {copies} {made};"
+        f"mount -n --bind {made} {folder}; umount -n {made}; rmdir {made}",
+    )
+    try:
+        yield
+    finally:
+        # Whatever a pass has open there just now must not hold it.
+        await _beside(pid, f"umount -n -l {folder}")
+
+
+async def _beside(pid: int, script: str) -> None:
+    """Run by a shell with the rights of the node, which sees the files that this process sees."""
+    # The processes, too: umount(8) looks itself up in /proc.
+    process = await asyncio.create_subprocess_exec(
+        *("nsenter", f"--target={pid}", "--mount", "--pid", "sh", "-ec", script),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(MOUNT_WAIT):
+        out, _ = await process.communicate()
+    assert process.returncode == 0, out.decode()
 
 
 def _sandboxes(which: Callable[[teardown.Container], bool]) -> list[teardown.Container]:

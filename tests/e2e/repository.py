@@ -32,6 +32,11 @@ class Repository:
             f"cd {self._tree}; {writes} git add .; git {_IDENTITY} commit -qm change; git push -q origin HEAD:{branch}"
         )
 
+    async def add_zeros(self, path: str, size: int) -> None:
+        """A file of so many bytes, for the next `push`; git sends it as a few."""
+        name = shlex.quote(path)
+        await self._run(f'cd {self._tree}; mkdir -p "$(dirname {name})"; head -c {size} /dev/zero > {name}')
+
     async def remove(self) -> None:
         await self._run(f"rm -rf {self._bare} {self._tree}")
 

@@ -1,15 +1,20 @@
 """What the Git pull add-on needs goes away in the middle of a pass: told, nothing is lost, and it goes on by itself."""
 
+import hashlib
+import os
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
+from . import node
 from .git_house import CONFIGURATION, LIVE, STATES, GitPull, House, shown
 from .git_server import GitServer
 from .house import Core, Kubectl, Supervisor, becomes
 
 FILE, HELD = "e2e_outage.yaml", "/data/share/e2e-held"
+FILM, LENGTH = "www/e2e-film.mp4", 4_000_000
+"""A file of zeros, and how many."""
 SAVED = f"{LIVE}/{CONFIGURATION}.before-outage"
 WAITS = """
 import time
@@ -73,6 +78,10 @@ class Outage(House):
         """Of the configuration as the add-on sees it: what of it is the repository's, and what a switch leaves."""
         return await self.addon.run(f"cat /config/{FILE}; ls -d /config/.git_pull 2>/dev/null || true")
 
+    async def files(self) -> str:
+        """Of the configuration as the add-on sees it: all names and contents."""
+        return await self.addon.run("cd /config; find . | sort; find . -type f | sort | xargs sha256sum")
+
     async def settled(self, name: str) -> None:
         """All is as after an undisturbed change: live, read by Core, nothing open, and nothing to tell."""
         await self.entity(name)
@@ -104,8 +113,8 @@ async def house(kubectl: Kubectl, supervisor: Supervisor, core: Core) -> AsyncIt
     yield house
     await house.addon.uninstall()
     await house.live(
-        f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {waits} {LIVE}/{FILE} {LIVE}/.git_pull {HELD};"
-        f"rmdir --ignore-fail-on-non-empty {LIVE}/custom_components"
+        f"mv {SAVED} {LIVE}/{CONFIGURATION}; rm -rf {waits} {LIVE}/{FILE} {LIVE}/{FILM} {LIVE}/.git_pull {HELD};"
+        f"rmdir --ignore-fail-on-non-empty {LIVE}/custom_components; rmdir {LIVE}/www 2>/dev/null || true"
     )
     await house.repository.remove()
     await core.post("/api/services/input_boolean/reload")
@@ -167,3 +176,36 @@ async def test_the_supervisor(house: Outage, kubectl: Kubectl) -> None:
     await becomes(house.supervisor.is_up, what="another Supervisor", within=180)
     await house.release()
     await house.settled("after")
+
+
+@pytest.mark.skipif(os.environ.get("CLUSTER") == "external", reason="the node is not this machine")
+async def test_the_space_of_the_disk(house: Outage, kubectl: Kubectl) -> None:
+    """It runs out while the files of a commit are laid aside for the exchange. What is live stays byte for byte, with
+    nothing left open, the trouble is told, and Home Assistant runs on; with space again the same commit becomes live.
+    """
+    await house.addon.with_options(repeat={"active": True, "interval": 600})
+    await house.addon.says("unchanged: ")
+    start = await home_assistants_start(kubectl)
+    async with node.small_volume(await house.addon.pod(), "/config", CONFIGURATION, FILE, size="1m"):
+        before = await house.files()
+        await house.repository.add_zeros(FILM, LENGTH)
+        await house.push("after")
+        log = await house.addon.log()
+        await house.addon.check()
+        assert "No space left on device" in await house.addon.says("failed: ", after=log)
+        assert await house.files() == before
+        assert await house.tree() == await house.file(FILE) == "before: {}\n"
+        assert "No space left on device" in await shown(house.core)
+        assert (await house.core.get("/api/config"))["state"] == "RUNNING"
+    assert await house.live(f"ls -d {LIVE}/.git_pull {LIVE}/{FILM} 2>/dev/null || true") == ""
+    await house.addon.check()
+    await house.settled("after")
+    digest, _ = (await house.live(f"sha256sum {LIVE}/{FILM}")).split()
+    assert digest == hashlib.sha256(bytes(LENGTH)).hexdigest()
+    assert await home_assistants_start(kubectl) == start
+
+
+async def home_assistants_start(kubectl: Kubectl) -> tuple[str, int]:
+    """Another answer after each restart of Home Assistant."""
+    pod = await kubectl.json("get", "pod", "homeassistant-0")
+    return pod["metadata"]["uid"], sum(one["restartCount"] for one in pod["status"]["containerStatuses"])
