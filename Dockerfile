@@ -81,7 +81,8 @@ COPY addons/git_pull/translations /usr/share/supervisor-k8s/addons/git_pull/tran
 COPY addons/git_pull/rootfs/app/git_pull/__init__.py addons/git_pull/rootfs/app/git_pull/changes.py \
     addons/git_pull/rootfs/app/git_pull/disk.py addons/git_pull/rootfs/app/git_pull/errors.py \
     addons/git_pull/rootfs/app/git_pull/files.py addons/git_pull/rootfs/app/git_pull/finish.py \
-    addons/git_pull/rootfs/app/git_pull/restore.py addons/git_pull/rootfs/app/git_pull/switch.py \
+    addons/git_pull/rootfs/app/git_pull/progress.py addons/git_pull/rootfs/app/git_pull/restore.py \
+    addons/git_pull/rootfs/app/git_pull/switch.py \
     addons/git_pull/rootfs/app/git_pull/tree.py addons/git_pull/rootfs/app/git_pull/turn.py \
     /usr/share/supervisor-k8s/programs/git_pull/
 ENV PATH=/opt/supervisor/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
