@@ -21,6 +21,8 @@ START_WAIT, TURN_WAIT, END_WAIT = 10.0, 10.0, 5.0
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 _CONFIGURATION = "nginx.conf"
 _SET_PARENT_DEATH_SIGNAL = 1
+_LIBC = ctypes.CDLL(None)
+"""Found here: between fork and exec there is no time for it."""
 _LINE = re.compile(r"^\S+ \S+ \[(?P<level>\w+)\] \d+#\d+: (?:\*\d+ )?(?P<text>.*)$")
 _UPSTREAM = re.compile(r'upstream: "(\w+://[^/"]+)')
 _BAD = frozenset({"emerg", "alert", "crit", "error"})
@@ -197,7 +199,7 @@ def without_request(text: str) -> str:
 
 
 def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def _memory() -> Path:

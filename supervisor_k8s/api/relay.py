@@ -25,13 +25,13 @@ async def hand_over(source: Side, target: Side) -> None:
         pass
 
 
-async def relay(near: Side, far: Side, *, out: Way = hand_over, back: Way = hand_over) -> int:
-    """Hand messages both ways until one side ends, `out` from near to far; the code it ended with goes to the other one
-    and is returned.
+async def relay(near: Side, far: Side, *, out: Way) -> int:
+    """Hand messages both ways until one side ends, `out` from near to far, and as they are back; the code it ended with
+    goes to the other one and is returned.
     """
     async with asyncio.TaskGroup() as tasks:
         outward = tasks.create_task(out(near, far))
-        backward = tasks.create_task(back(far, near))
+        backward = tasks.create_task(hand_over(far, near))
         done, rest = await asyncio.wait({outward, backward}, return_when=asyncio.FIRST_COMPLETED)
         ended, other = (far, near) if backward in done else (near, far)
         code = _said(ended.close_code)
@@ -42,17 +42,13 @@ async def relay(near: Side, far: Side, *, out: Way = hand_over, back: Way = hand
 
 
 async def pass_on(message: aiohttp.WSMessage, target: Side) -> bool:
-    """Whether more may follow. Pings and pongs arrive here only where a side does not answer them itself."""
+    """Whether more may follow."""
     try:
         match message.type:
             case WSMsgType.TEXT:
                 await target.send_str(message.data)
             case WSMsgType.BINARY:
                 await target.send_bytes(message.data)
-            case WSMsgType.PING:
-                await target.ping(bytes(message.data))
-            case WSMsgType.PONG:
-                await target.pong(bytes(message.data))
             case _:
                 return False
     except (aiohttp.ClientError, ConnectionError):

@@ -58,8 +58,6 @@ class Ingress:
         self._push_panel = push_panel
         self._now = now
         self._sessions = {item["id"]: Session(**item) for item in records.ingress.get("sessions", ())}
-        self._pages: dict[str, InstalledAddon] = {}
-        """Where tokens led, by token: the record as it was then."""
         self._saved = now()
         self._saves = BestEffort("Ingress sessions are")
 
@@ -83,7 +81,6 @@ class Ingress:
 
     async def forget(self, slug: str) -> None:
         """An add-on goes: its panel, if it has one, leaves Core's sidebar."""
-        self._pages = {token: known for token, known in self._pages.items() if known.slug != slug}
         record = self._records.addons.get(slug)
         if record is None or not record.user.get("ingress_panel"):
             return
@@ -117,16 +114,11 @@ class Ingress:
 
     def addon(self, token: str) -> str | None:
         """Slug of the installed add-on that an ingress token leads to."""
-        known = self._pages.get(token)
-        if known is not None and self._records.addons.get(known.slug) is known:
-            return known.slug
         for slug, record in self._records.addons.items():
             own = str(record.user.get("ingress_token") or "")
             if own and secrets.compare_digest(own.encode(), token.encode()):
                 # Asked last: to read a manifest takes longer than all the rest.
                 has_page = record.intent.wanted is not Wanted.REMOVED and self._config(record).ingress
-                if has_page:
-                    self._pages[token] = record
                 return slug if has_page else None
         return None
 

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from .git_house import CONFIGURATION, LIVE, STATES, House
+from .git_house import CONFIGURATION, LIVE, SLUG, STATES, House
 from .house import Core, Kubectl, Supervisor, becomes
 
-SLUG = "k8s_git_pull"
 ADDED, REACTS, TEXT = "e2e_git.yaml", "e2e_git_automations.yaml", "E2E.md"
 AUTOMATION = """
 - alias: Reacts

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from . import killer
-from .git_house import LIVE, House
+from .git_house import LIVE, SLUG, House
 from .house import Kubectl, Supervisor, becomes
 
-SLUG = "k8s_git_pull"
 POD = f"io.hass.addon={SLUG}"
 ONE = {f"{number:03}.txt": f"one {number}\n".encode() for number in range(350)}
 OTHER = ONE | {f"{number:03}.txt": f"other {number}\n".encode() for number in range(50, 400)}

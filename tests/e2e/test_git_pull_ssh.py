@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from .git_house import LIVE, House
+from .git_house import LIVE, SLUG, House
 from .house import Kubectl, Supervisor, becomes
 
-SLUG = "k8s_git_pull"
 HOST = "git-server.git-server.svc.cluster.local"
 FOLDER = "e2e_ssh"
 PRIVATE, KEY = "/srv/private", "/tmp/e2e-ssh"

@@ -21,16 +21,22 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
+async def ended(house: House, code: int) -> str:
+    """A start whose program has ended with this code; the name of its pod."""
+    await house.start()
+    pod: str = house.pods()[0]["metadata"]["name"]
+    house.cluster.exit(pod, "addon", code)
+    await house.settles(lambda: house.records.addons[SLUG].intent.wanted is Wanted.EXITED)
+    return pod
+
+
 async def test_a_program_that_ends(house: House) -> None:
     """Exit 0 is stopped, another code error with the code; the pod stays to be read and is not replaced. Its Secret
     does not stay: without it, nobody can run the program once more in that pod.
     """
     await house.install()
     for code, state in ((0, AddonState.STOPPED), (3, AddonState.ERROR)):
-        await house.start()
-        pod = house.pods()[0]["metadata"]["name"]
-        house.cluster.exit(pod, "addon", code)
-        await house.settles(lambda: house.records.addons[SLUG].intent.wanted is Wanted.EXITED)
+        pod = await ended(house, code)
         assert house.state() is state
         assert [pod["metadata"]["name"] for pod in house.pods()] == [pod]
         secret = naming.launch_secret(naming.addon_name(SLUG), house.launch().id)
@@ -45,10 +51,7 @@ async def test_the_pod_of_an_exited_addon_is_not_replaced(house: House) -> None:
     """Somebody deletes it: nothing runs, the state stays what it was."""
     await house.install()
     for code, state in ((0, AddonState.STOPPED), (3, AddonState.ERROR)):
-        await house.start()
-        house.cluster.exit(house.pods()[0]["metadata"]["name"], "addon", code)
-        await house.settles(lambda: house.records.addons[SLUG].intent.wanted is Wanted.EXITED)
-        house.cluster.remove("Pod", house.pods()[0]["metadata"]["name"])
+        house.cluster.remove("Pod", await ended(house, code))
         await house.settles(lambda: not house.pods())
         assert house.state() is state
 
@@ -59,11 +62,7 @@ async def test_the_pod_of_an_exited_addon_goes_with_its_sandbox(house: House) ->
     """
     await house.install()
     for code, state in ((0, AddonState.STOPPED), (3, AddonState.ERROR)):
-        await house.start()
-        pod = house.pods()[0]["metadata"]["name"]
-        house.cluster.exit(pod, "addon", code)
-        await house.settles(lambda: house.records.addons[SLUG].intent.wanted is Wanted.EXITED)
-        house.cluster.exit(pod, "hold", 0)
+        house.cluster.exit(await ended(house, code), "hold", 0)
         await house.settles(lambda: not house.pods())
         assert house.state() is state
 
